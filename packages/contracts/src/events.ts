@@ -1,0 +1,256 @@
+import type { WireError } from './errors.ts';
+import type { DrillPermit, FaultLease } from './fault.ts';
+import type { DetectorMethod, Incident } from './incident.ts';
+import type { Condition, KernelState } from './lifecycle.ts';
+
+/**
+ * The one vocabulary of the journal. `noun:verb`. Status, incidents, reports and verdicts are folds over these records; nothing prints
+ * results on the side.
+ */
+export interface EventMap {
+  'system:boot': {
+    pid: number;
+    version: string;
+    node: string;
+    cores: number;
+    armed: boolean;
+    kernels: string[];
+    safeguards: Safeguards;
+  };
+  'system:ready': { ready: number; total: number; ms: number; failed: { kernel: string; error: WireError }[] };
+  'system:stop': { reason: string };
+  'system:stopped': { left: string[] };
+  /** A timer or wait of the supervisor itself was late by this much. */
+  'system:lag': { lagMs: number };
+
+  'cell:start': { pid: number };
+  'cell:online': { pid: number; ms: number };
+  'cell:exit': { pid: number; code: number | null; signal: string | null; expected: boolean; kernels: string[] };
+
+  'kernel:state': { from: KernelState; to: KernelState; reason: string };
+  'kernel:ready': { readyMs: number; probe: Record<string, unknown> };
+  'kernel:exit': { code: number; error?: WireError; expected: boolean };
+  'kernel:condition': { from: Condition; to: Condition; confidence: number; evidence: Record<string, unknown> };
+  'kernel:probe': { ok: boolean; ms: number; error?: WireError; why: string };
+  'kernel:restart': { cause: string; attempt: number; delayMs: number; by: string };
+  'kernel:quarantine': { restarts: number; windowMs: number; cause: string };
+  'kernel:stuck': { rung: string; evidence: Record<string, unknown> };
+
+  'incident:open': { incident: Omit<Incident, 'events' | 'detectors'> };
+  'incident:close': { id: string; outcome: string };
+  'incident:escalate': { id: string; reason: string };
+  'detector:fire': { method: DetectorMethod; incident: string; subject: string; evidence: Record<string, unknown> };
+
+  'playbook:start': { run: string; playbook: string; incident: string; target: string; dryRun: boolean };
+  'playbook:step': { run: string; step: string; ok: boolean; ms: number; detail: string };
+  'playbook:end': {
+    run: string;
+    playbook: string;
+    incident: string;
+    outcome: PlaybookOutcome;
+    ms: number;
+    detail: string;
+  };
+
+  'bus:denied': { principal: string; subject: string; count: number; sinceMs: number };
+  'bus:muted': { principal: string; periodMs: number; denied: number; incident?: string };
+  'bus:unmuted': { principal: string };
+  'bus:statistics': {
+    accepted: number;
+    handled: number;
+    rejected: number;
+    expired: number;
+    deadLettered: number;
+    waiting: number;
+    denied: number;
+  };
+
+  'drill:permit': DrillPermit;
+  'drill:revoke': { id: string };
+  'fault:lease': FaultLease;
+  'fault:inject': { lease: string; target: string; kind: string };
+  /** The fault's own effect probe, independent of the detectors under test. */
+  'fault:effect': { lease: string; proven: boolean; observed: Record<string, unknown>; atMono: number };
+  'fault:undo': { lease: string; why: 'requested' | 'lapsed' | 'expired' | 'target gone'; verified: boolean };
+
+  'run:start': RunStart;
+  'wave:start': { wave: number; severity: string; trials: string[] };
+  'wave:skip': { wave: number; severity: string; reason: string };
+  'wave:end': { wave: number };
+  'steady:check': {
+    wave: number;
+    when: 'before' | 'after';
+    ok: boolean;
+    heldMs: number;
+    checks: { check: string; ok: boolean; observed: string }[];
+  };
+  'trial:start': TrialStart;
+  /** Observations of the target during a trial, each by its own method; null = could not be evaluated. */
+  'trial:observe': {
+    trial: string;
+    atMono: number;
+    probe: boolean | null;
+    heartbeat: boolean | null;
+    workload: boolean | null;
+    metric: boolean | null;
+  };
+  'trial:check': { trial: string; check: string; expected: string; observed: string; ok: boolean | null };
+  'trial:end': { trial: string; timedOut: boolean; runnerLagMsMax: number };
+  'workload:sample': WorkloadSample;
+  'run:end': { interrupted: boolean; cleanup: { ok: boolean; left: string[] }; runnerLagMsMax: number };
+}
+
+export type EventName = keyof EventMap;
+
+export type PlaybookOutcome = 'healed' | 'not healed' | 'made worse' | 'refused' | 'dry run';
+
+/** Safeguards that a drill of the oracle itself may switch off; in a product system all are true. */
+export interface Safeguards {
+  heartbeatDetector: boolean;
+  mute: boolean;
+  restartEngine: boolean;
+}
+
+export interface JournalRecord<N extends EventName = EventName> {
+  /** 1, 2, 3, ... without gaps. */
+  seq: number;
+  name: N;
+  wallMs: number;
+  /** Machine's monotonic clock, ms. */
+  monoMs: number;
+  kernel?: string;
+  cell?: string;
+  incarnation?: number;
+  /** From fault to recovery, one id. */
+  correlation?: string;
+  data: EventMap[N];
+}
+
+/** A record of any name, discriminated by `name`. */
+export type AnyRecord = { [N in EventName]: JournalRecord<N> }[EventName];
+
+/** What the writer of an event gives; the journal adds seq and times. */
+export type EventDraft<N extends EventName = EventName> = Omit<JournalRecord<N>, 'seq' | 'wallMs' | 'monoMs'>;
+export type AnyDraft = { [N in EventName]: EventDraft<N> }[EventName];
+
+export interface RunStart {
+  run: string;
+  seed: number;
+  command: string;
+  version: string;
+  node: string;
+  cores: number;
+  commit: string | null;
+  dirty: boolean | null;
+  waves: number;
+  trials: number;
+  scenarios: string[];
+}
+
+export interface TrialStart {
+  trial: string;
+  wave: number;
+  scenario: string;
+  title: string;
+  variant: string;
+  number: number;
+  target: string;
+  severity: string;
+  lease: string;
+  correlation: string;
+  expect: TrialExpectation;
+}
+
+/** From the scenario file: what held means for this trial. */
+export interface TrialExpectation {
+  /** At least one of these methods must have noticed. */
+  detectedBy: DetectorMethod[];
+  detectWithinMs: number;
+  recoverWithinMs: number;
+  /** Kernels that may restart because of this fault; all others are untouched. */
+  mayRestart: string[];
+  /** Exact number of restarts the target must see; null = any. */
+  targetRestarts: number | null;
+  /** Neighbours' p99 during the trial, at most this many times the quiet one plus `latencySlackMs`. */
+  latencyFactor: number;
+  latencySlackMs: number;
+  /** Which independent methods vouch for recovery; at least two. */
+  recoveredBy: ('probe' | 'heartbeat' | 'workload' | 'metric')[];
+  /** The playbook that should run, if one should. */
+  playbook: string | null;
+}
+
+export interface WorkloadSample {
+  /** Trial it belongs to, or null between trials. */
+  trial: string | null;
+  fromMono: number;
+  toMono: number;
+  /** Numbered messages: published and accepted, handled, refused with a code, not handled by the end of the sample. */
+  messages: { accepted: number; handled: number; rejected: number; lost: number };
+  verbs: { ok: number; failed: number; p50Ms: number; p99Ms: number };
+  appends: { ok: number; failed: number };
+}
+
+/** All names, for checks at the border. The `satisfies` keeps it complete. */
+export const EVENT_NAMES = Object.keys({
+  'system:boot': 1,
+  'system:ready': 1,
+  'system:stop': 1,
+  'system:stopped': 1,
+  'system:lag': 1,
+  'cell:start': 1,
+  'cell:online': 1,
+  'cell:exit': 1,
+  'kernel:state': 1,
+  'kernel:ready': 1,
+  'kernel:exit': 1,
+  'kernel:condition': 1,
+  'kernel:probe': 1,
+  'kernel:restart': 1,
+  'kernel:quarantine': 1,
+  'kernel:stuck': 1,
+  'incident:open': 1,
+  'incident:close': 1,
+  'incident:escalate': 1,
+  'detector:fire': 1,
+  'playbook:start': 1,
+  'playbook:step': 1,
+  'playbook:end': 1,
+  'bus:denied': 1,
+  'bus:muted': 1,
+  'bus:unmuted': 1,
+  'bus:statistics': 1,
+  'drill:permit': 1,
+  'drill:revoke': 1,
+  'fault:lease': 1,
+  'fault:inject': 1,
+  'fault:effect': 1,
+  'fault:undo': 1,
+  'run:start': 1,
+  'wave:start': 1,
+  'wave:skip': 1,
+  'wave:end': 1,
+  'steady:check': 1,
+  'trial:start': 1,
+  'trial:observe': 1,
+  'trial:check': 1,
+  'trial:end': 1,
+  'workload:sample': 1,
+  'run:end': 1,
+} satisfies Record<EventName, 1>) as EventName[];
+
+/** Records the laboratory may write through the control socket; all others are the supervisor's own. */
+export const RUNNER_EVENTS: readonly EventName[] = EVENT_NAMES.filter(
+  (name) =>
+    /^(run|wave|steady|trial|workload):/.test(name) ||
+    name === 'fault:effect' ||
+    name === 'fault:lease' ||
+    name === 'fault:inject' ||
+    name === 'fault:undo',
+);
+
+/** Records a kernel may report, by kernel. Everything else is refused. */
+export const KERNEL_EVENTS: Readonly<Record<string, readonly EventName[]>> = {
+  message_bus: ['bus:denied', 'bus:muted', 'bus:unmuted', 'bus:statistics'],
+  self_healing: ['playbook:start', 'playbook:step', 'playbook:end'],
+};

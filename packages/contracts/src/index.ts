@@ -1,0 +1,23 @@
+/**
+ * @module
+ * The words Grace is written in: manifests, lifecycle, wire messages, events, errors. No I/O, and nothing heavy: every kernel thread
+ * loads parts of it. The schemas of configuration files, which need a validator, live in `@grace/contracts/config`.
+ */
+export * from './clock.ts';
+export * from './envelope.ts';
+export * from './errors.ts';
+export * from './events.ts';
+export * from './fault.ts';
+export * from './incident.ts';
+export * from './lifecycle.ts';
+export * from './manifest.ts';
+export * from './nearest.ts';
+export * from './plan.ts';
+export * from './status.ts';
+export * from './telemetry.ts';
+export * from './token.ts';
+export * from './units.ts';
+export * from './wire/cell.ts';
+export * from './wire/client.ts';
+export * from './wire/frame.ts';
+export * from './wire/thread.ts';

@@ -1,0 +1,23 @@
+const DURATION: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SIZE: Record<string, number> = { B: 1, kB: 1000, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** Milliseconds of `250`, `"250ms"`, `"10s"`, `"1.5m"`, `"2h"` or `"7d"`; undefined when it is none of these or negative. */
+export function parseDuration(value: unknown): number | undefined {
+  return parseQuantity(value, DURATION);
+}
+
+/** Bytes of `1024`, `"64MB"`, `"64MiB"` and so on; undefined when it is none of these or negative. */
+export function parseSize(value: unknown): number | undefined {
+  return parseQuantity(value, SIZE);
+}
+
+export const durationUnits = Object.keys(DURATION);
+export const sizeUnits = Object.keys(SIZE);
+
+function parseQuantity(value: unknown, units: Record<string, number>): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined;
+  if (typeof value !== 'string') return undefined;
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(value.trim());
+  const factor = match && Object.hasOwn(units, match[2]!) ? units[match[2]!] : undefined;
+  return factor === undefined ? undefined : Math.round(Number(match![1]) * factor);
+}

@@ -1,0 +1,58 @@
+import type { AnyDraft, AnyRecord, EventName } from '../events.ts';
+import type { DrillPermit, FaultKind, FaultLease } from '../fault.ts';
+import type { Incident } from '../incident.ts';
+import type { StatusDocument } from '../status.ts';
+
+/** Requests of command line, laboratory and other clients to the supervisor: method -> params and result. */
+export interface ClientMethods {
+  hello: {
+    params: { protocol: number; role: 'client' | 'runner'; name: string };
+    result: { pid: number; version: string; armed: boolean };
+  };
+  status: { params: Record<string, never>; result: StatusDocument };
+  /** Resolves when every kernel is ready or has failed. */
+  ready: {
+    params: Record<string, never>;
+    result: {
+      ready: number;
+      total: number;
+      ms: number;
+      failed: { kernel: string; error: { code: string; message: string } }[];
+    };
+  };
+  stop: { params: { timeoutMs: number; reason: string }; result: { stopping: true } };
+  restart: { params: { kernel: string; by: string }; result: { kernel: string; incarnation: number } };
+  /** Moves the kernel into a cell of its own. */
+  isolate: { params: { kernel: string; by: string }; result: { kernel: string; cell: string } };
+  /** One functional probe, now. */
+  probe: { params: { kernel: string }; result: { ok: boolean; ms: number; detail: Record<string, unknown> } };
+  call: { params: { kernel: string; verb: string; input: unknown; from: string }; result: unknown };
+  verbs: { params: { kernel: string }; result: string[] };
+  incidents: { params: { id?: string }; result: Incident[] };
+  'journal.read': {
+    params: { after: number; limit: number; names?: EventName[] };
+    result: { records: AnyRecord[]; last: number };
+  };
+  /** From then on notices `journal` with records; a follower that reads too slowly is told how many it missed. */
+  'journal.follow': { params: { after: number }; result: { last: number } };
+  'journal.append': { params: { records: AnyDraft[] }; result: { last: number } };
+  /** Where the bus listens and a token for a principal that is no kernel. */
+  'bus.token': { params: { principal: string }; result: { socket: string; token: string } };
+  'drill.permit': { params: { holder: string; faults: FaultKind[]; durationMs: number }; result: DrillPermit };
+  'drill.revoke': { params: { id: string }; result: Record<string, never> };
+  'fault.apply': { params: { lease: FaultLease }; result: { appliedMono: number } };
+  'fault.renew': { params: { id: string }; result: { active: boolean } };
+  'fault.undo': { params: { id: string }; result: { verified: boolean } };
+  /** Leases the targets hold at this moment. */
+  'fault.list': {
+    params: Record<string, never>;
+    result: { id: string; kind: string; target: string; untilMono: number }[];
+  };
+}
+
+export type ClientMethod = keyof ClientMethods;
+
+/** Notices of the supervisor to clients that follow. */
+export interface ClientNotices {
+  journal: { records: AnyRecord[]; missed: number };
+}

@@ -1,0 +1,40 @@
+import { createConnection, type Socket } from 'node:net';
+import { GraceError } from '@grace/contracts';
+import { shortSocketPath } from './socket-path.ts';
+
+/**
+ * Connects to a Unix socket.
+ * @throws GraceError `NOT_RUNNING` when nobody listens there, `DEADLINE` after `deadlineMs`
+ */
+export function connectSocket(path: string, deadlineMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const short = shortSocketPath(path);
+    const socket = createConnection(short.path);
+    const finish = (error?: GraceError): void => {
+      clearTimeout(timer);
+      short.done();
+      socket.off('connect', onConnect);
+      socket.off('error', onError);
+      if (!error) return resolve(socket);
+      socket.on('error', () => {});
+      socket.destroy();
+      reject(error);
+    };
+    const onConnect = (): void => finish();
+    const onError = (error: NodeJS.ErrnoException): void => {
+      const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+      finish(
+        new GraceError(nobody ? 'NOT_RUNNING' : 'CONNECTION_CLOSED', `cannot connect to ${path}: ${error.message}`, {
+          path,
+          errno: error.code,
+        }),
+      );
+    };
+    const timer = setTimeout(
+      () => finish(new GraceError('DEADLINE', `no connection to ${path} within ${deadlineMs} ms`)),
+      deadlineMs,
+    );
+    socket.once('connect', onConnect);
+    socket.once('error', onError);
+  });
+}

@@ -1,0 +1,17 @@
+/**
+ * @module
+ * What runs inside a kernel's thread. A kernel is `defineKernel({ id, start })`; `start` gets a context and returns verbs, a functional
+ * probe and, if it holds something, a drain.
+ */
+export { is, readInput } from './input.ts';
+export {
+  type BrokerAccess,
+  defineKernel,
+  type KernelContext,
+  type KernelDefinition,
+  type KernelInstance,
+  type KernelLog,
+  type SupervisorAccess,
+  type Verb,
+} from './kernel.ts';
+export { createStore, type KernelStore } from './store.ts';

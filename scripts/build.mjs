@@ -1,0 +1,53 @@
+// Bundles every process and thread entry into dist/. Threads load compiled, bundled JavaScript: twenty of them pay for each file.
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { build } = await import(pathToFileURL(join(root, 'node_modules/esbuild/lib/main.js')).href);
+
+const processes = {
+  cli: 'packages/cli/src/main.ts',
+  supervisor: 'packages/supervisor/src/main.ts',
+  cell: 'packages/supervisor/src/cell/main.ts',
+  thread: 'packages/kernel-sdk/src/thread/main.ts',
+  'kernel-sdk': 'packages/kernel-sdk/src/index.ts',
+  runner: 'packages/chaos/src/main.ts',
+  actor: 'packages/chaos/src/actors/main.ts',
+};
+const kernelsDir = join(root, 'packages/kernels/src');
+const kernels = existsSync(kernelsDir)
+  ? readdirSync(kernelsDir, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && existsSync(join(kernelsDir, entry.name, 'kernel.ts')))
+      .map((entry) => entry.name)
+  : [];
+const entryPoints = [
+  ...Object.entries(processes).map(([out, file]) => ({ in: join(root, file), out })),
+  ...kernels.map((id) => ({ in: join(kernelsDir, id, 'kernel.ts'), out: `kernels/${id}` })),
+  // Code that kernels give to pool threads.
+  ...kernels
+    .filter((id) => existsSync(join(kernelsDir, id, 'pool.ts')))
+    .map((id) => ({ in: join(kernelsDir, id, 'pool.ts'), out: `kernels/${id}-pool` })),
+].filter((entry) => existsSync(entry.in));
+
+const out = join(root, 'dist');
+rmSync(out, { recursive: true, force: true });
+await build({
+  entryPoints,
+  outdir: out,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  sourcemap: true,
+  sourcesContent: false,
+  // piscina starts its own worker file by path, so it must stay a package.
+  external: ['piscina'],
+  chunkNames: 'chunks/[name]-[hash]',
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
+writeFileSync(join(out, '.built'), new Date().toISOString());
