@@ -69,3 +69,11 @@ export interface BusClientCounters {
   resent: number;
   outbox: number;
 }
+
+/** The owner's side of a client: the runtime of a kernel, an outside process. */
+export interface BusConnection extends BusClient {
+  /** Uses this port from now on; an earlier wire is ended, and what was not accepted on it is sent again. */
+  attach(port: import('node:worker_threads').MessagePort): void;
+  /** Dials the broker's socket, and dials again with back-off whenever the wire breaks. */
+  dial(path: string, token: string): void;
+}
