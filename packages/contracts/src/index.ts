@@ -17,6 +17,7 @@ export * from './status.ts';
 export * from './telemetry.ts';
 export * from './token.ts';
 export * from './units.ts';
+export * from './verdict.ts';
 export * from './wire/cell.ts';
 export * from './wire/client.ts';
 export * from './wire/frame.ts';
