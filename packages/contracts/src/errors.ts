@@ -41,6 +41,7 @@ export const ERRORS = {
   NOT_FOUND: 'The thing asked for does not exist.',
   CONFLICT: 'The thing exists already, or is busy.',
   TOO_LARGE: 'The input is larger than is accepted.',
+  UNSUPPORTED_TYPE: 'Documents of this type cannot be read.',
   FORBIDDEN: 'This caller may not do that.',
   NOT_ARMED: 'Faults exist only in a system that was booted armed.',
   NO_PERMIT: 'No valid drill permit covers this fault.',

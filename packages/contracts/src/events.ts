@@ -16,6 +16,8 @@ export interface EventMap {
     armed: boolean;
     kernels: string[];
     safeguards: Safeguards;
+    /** Which limits are enforced, by which means, as in the status document. Absent: not looked at. */
+    enforcement?: { cpu: string; memory: string };
   };
   'system:ready': { ready: number; total: number; ms: number; failed: { kernel: string; error: WireError }[] };
   'system:stop': { reason: string };
@@ -187,7 +189,8 @@ export interface WorkloadSample {
   toMono: number;
   /** Numbered messages: published and accepted, handled, refused with a code, not handled by the end of the sample. */
   messages: { accepted: number; handled: number; rejected: number; lost: number };
-  verbs: { ok: number; failed: number; p50Ms: number; p99Ms: number };
+  /** Calls to kernels that no trial of the moment disturbs; `excused` failed on one that a trial does disturb, and counts for nothing. */
+  verbs: { ok: number; failed: number; excused?: number; p50Ms: number; p99Ms: number };
   appends: { ok: number; failed: number };
 }
 

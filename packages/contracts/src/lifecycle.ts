@@ -28,7 +28,7 @@ export const KERNEL_STATES = [
 export type KernelState = (typeof KERNEL_STATES)[number];
 
 export const TRANSITIONS: Readonly<Record<KernelState, readonly KernelState[]>> = {
-  waiting: ['starting', 'stopped', 'failed'],
+  waiting: ['starting', 'stopping', 'backoff', 'stopped', 'failed', 'quarantined'],
   starting: ['probing', 'stopping', 'backoff', 'failed', 'quarantined', 'stopped'],
   probing: ['running', 'stopping', 'backoff', 'failed', 'quarantined', 'stopped'],
   running: ['draining', 'stopping', 'backoff', 'failed', 'quarantined', 'stopped'],

@@ -75,7 +75,7 @@ export const MANIFEST_DEFAULTS: Omit<KernelManifest, 'id' | 'title' | 'cell' | '
   criticality: 'standard',
   limits: { heapBytes: 256 * 1024 ** 2, messagesPerSecond: 50_000 },
   heartbeatMs: 100,
-  lateAfterMs: 300,
+  lateAfterMs: 250,
   hungAfterMs: 400,
   probe: { intervalMs: 5000, deadlineMs: 1000 },
   startDeadlineMs: 10_000,

@@ -27,6 +27,15 @@ export function createSlot(): BigInt64Array<SharedArrayBuffer> {
   return new BigInt64Array(new SharedArrayBuffer(SLOT_WORDS * 8));
 }
 
+/** What a thread did since its first missed heartbeat, ms. Null where the machine does not tell. */
+export interface MissedTime {
+  forMs: number;
+  cpuMs: number | null;
+  runDelayMs: number | null;
+  logs: number;
+  work: number;
+}
+
 /** What a cell agent measures of one thread. Null = cannot be read here or did not answer in time, which is itself evidence. */
 export interface ThreadSample {
   kernel: string;
@@ -43,6 +52,8 @@ export interface ThreadSample {
   runDelayMs: number | null;
   heapBytes: number | null;
   externalBytes: number | null;
+  /** Since the first heartbeat that did not come; null while none is missed. What the thread did with the time tells a stuck one from a starved one. */
+  missed: MissedTime | null;
   logs: number;
   errors: number;
   work: number;

@@ -4,6 +4,8 @@ export interface BusIdentity {
   incarnation: number;
   /** Messages a second the principal may publish. */
   messagesPerSecond: number;
+  /** A supervised kernel: the access rules of `kernels` hold for it beside its own. */
+  kernel: boolean;
 }
 
 /** `<base64url(JSON)>.<base64url(HMAC)>` */

@@ -6,7 +6,7 @@ export type Verdict = 'held' | 'broken' | 'inconclusive';
 /** Milliseconds, or a censored value: not within this time. */
 export type Measured = { ms: number } | { moreThanMs: number } | null;
 
-/** One trial as in report.json (contract: fields may be added, never renamed). */
+/** One trial as in report.json (contract: fields may be added, never renamed). `...AtMs` count from the record `run:start`. */
 export interface TrialResult {
   trial: string;
   scenario: string;
@@ -31,7 +31,15 @@ export interface TrialResult {
   escalated: boolean;
   verification: { check: string; expected: string; observed: string; ok: boolean | null }[];
   collateralRestarts: string[];
-  messages: { accepted: number; handled: number; rejected: number; expired: number; deadLettered: number; waiting: number; lost: number };
+  messages: {
+    accepted: number;
+    handled: number;
+    rejected: number;
+    expired: number;
+    deadLettered: number;
+    waiting: number;
+    lost: number;
+  };
   latency: { quietP99Ms: number | null; duringP99Ms: number | null };
   evidence: string[];
   /** First and last journal record of the trial. */

@@ -8,14 +8,17 @@ import { shortSocketPath } from './socket-path.ts';
  */
 export function connectSocket(path: string, deadlineMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const short = shortSocketPath(path);
+    const short = reach(path);
     const socket = createConnection(short.path);
     const finish = (error?: GraceError): void => {
       clearTimeout(timer);
       short.done();
       socket.off('connect', onConnect);
       socket.off('error', onError);
-      if (!error) return resolve(socket);
+      if (!error) {
+        resolve(socket);
+        return;
+      }
       socket.on('error', () => {});
       socket.destroy();
       reject(error);
@@ -37,4 +40,17 @@ export function connectSocket(path: string, deadlineMs: number): Promise<Socket>
     socket.once('connect', onConnect);
     socket.once('error', onError);
   });
+}
+
+/** A long path is reached through its folder, and where there is no folder nobody listens. */
+function reach(path: string): ReturnType<typeof shortSocketPath> {
+  try {
+    return shortSocketPath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new GraceError('NOT_RUNNING', `cannot connect to ${path}: ${(error as Error).message}`, {
+      path,
+      errno: 'ENOENT',
+    });
+  }
 }

@@ -12,6 +12,8 @@ export interface KernelOrder {
   busToken: string;
   /** Whether the fault switch exists in this thread. */
   armed: boolean;
+  /** The cell in which message_bus lives at this moment: port wires there, sockets elsewhere. */
+  brokerCell: string;
 }
 
 /** Requests of the supervisor to a cell agent. */
@@ -67,4 +69,6 @@ export interface CellNotices {
 export interface SupervisorNotices {
   /** Journal records for the kernel that asked for the feed (message_bus publishes them as `system.events.*`). */
   feed: { kernel: string; records: unknown[]; missed: number };
+  /** message_bus is started in this cell from now on. */
+  'broker.cell': { cell: string };
 }

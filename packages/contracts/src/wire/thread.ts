@@ -20,6 +20,8 @@ export interface ThreadBirth {
   /** The verb endpoint (comlink). */
   verbs: MessagePort;
   bus: BusWire | null;
+  /** It needs message_bus: its verbs are on the bus before it counts as started. */
+  awaitsBus: boolean;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   armed: boolean;
   messagesPerSecond: number;
@@ -62,11 +64,16 @@ export type FromThread =
   | { t: 'report'; event: AnyDraft }
   | { t: 'log'; level: number; wallMs: number; message: string; fields?: Record<string, unknown> };
 
-/** Calls over the verb endpoint: the object the thread exposes. */
+/**
+ * Calls over the verb endpoint: the object the thread exposes through comlink. Failures are values, because comlink keeps only the
+ * message of a thrown error and Grace's errors have codes.
+ */
 export interface VerbEndpoint {
-  probe(deadlineMs: number): Promise<Record<string, unknown>>;
-  invoke(verb: string, input: unknown, meta: VerbMeta): Promise<unknown>;
+  probe(): Promise<VerbAnswer>;
+  invoke(verb: string, input: unknown, meta: VerbMeta): Promise<VerbAnswer>;
 }
+
+export type VerbAnswer = { ok: true; value: unknown } | { ok: false; error: WireError };
 
 export interface VerbMeta {
   /** Principal that calls. */

@@ -1,0 +1,145 @@
+import type { BusIdentity, ErrorCode } from '@grace/contracts';
+import {
+  BATCH_BYTES,
+  BATCH_MESSAGES,
+  type BrokerBatch,
+  type BrokerFrame,
+  type ClientBatch,
+  type ClientFrame,
+  REFUSAL_FIELDS,
+} from '../wire/frames.ts';
+import { LANES, Lanes } from '../wire/lanes.ts';
+import { duplicate } from '../wire/payload.ts';
+import type { Ranges } from '../wire/ranges.ts';
+import type { Wire } from '../wire/wire.ts';
+import type { Access } from './access-rules.ts';
+import type { Principal } from './door.ts';
+import type { HeldQueue } from './held.ts';
+import type { Ask, Delivery } from './message.ts';
+import type { BrokerSubscription } from './subscription.ts';
+
+/** The broker's side of one wire. Its twin is client/session.ts. */
+export class Connection {
+  readonly wire: Wire<ClientFrame, BrokerFrame>;
+  readonly identity: BusIdentity;
+  readonly principal: Principal;
+  access: Access;
+  /** Said hello. */
+  greeted = false;
+  open = true;
+  /** What the client takes unacknowledged per subscription. */
+  creditMessages = 0;
+  creditBytes = 0;
+  readonly subscriptions = new Map<number, BrokerSubscription>();
+  /** Subscriptions with messages that their windows let through. */
+  readonly ready = new Set<BrokerSubscription>();
+  /** Arrived and not looked at yet. */
+  readonly inbox = new Lanes<ClientBatch>();
+  inboxMessages = 0;
+  /** The turn in which it was last served, and the messages taken in it. */
+  turn = -1;
+  takenInTurn = 0;
+  readonly held = new Map<string, HeldQueue>();
+  heldMessages = 0;
+  /** Sent and not acknowledged, by number. */
+  readonly unacknowledged = new Map<number, Delivery>();
+  /** Requests delivered here that may still be answered, by number of the delivery. */
+  readonly grants = new Map<number, Ask>();
+  /** Own requests that are not answered yet. */
+  asking = 0;
+  /** Muted senders hear of their refusals only now and then. */
+  refusalsDueMono = 0;
+  #accepted: Ranges = [];
+  #refused: (number | ErrorCode | string | null)[] = [];
+  #replies: unknown[] = [];
+  #nextDelivery = 1;
+
+  constructor(wire: Wire<ClientFrame, BrokerFrame>, identity: BusIdentity, principal: Principal, access: Access) {
+    this.wire = wire;
+    this.identity = identity;
+    this.principal = principal;
+    this.access = access;
+  }
+
+  accept(number: number): void {
+    const ranges = this.#accepted;
+    const last = ranges.length - 1;
+    if (last > 0 && ranges[last] === number - 1) ranges[last] = number;
+    else ranges.push(number, number);
+  }
+
+  /** Neighbours with the same code and words are told as one. */
+  refuse(from: number, to: number, code: ErrorCode, words: string | null): void {
+    const refused = this.#refused;
+    const last = refused.length - REFUSAL_FIELDS;
+    if (last >= 0 && refused[last + 1] === from - 1 && refused[last + 2] === code && refused[last + 3] === words) {
+      refused[last + 1] = to;
+    } else {
+      refused.push(from, to, code, words);
+    }
+  }
+
+  reply(number: number, ok: 0 | 1, value: unknown): void {
+    this.#replies.push(number, ok, value);
+  }
+
+  /** Whether nothing but refusals is to be said. */
+  get onlyRefusals(): boolean {
+    return this.#refused.length > 0 && this.#accepted.length === 0 && this.#replies.length === 0 && this.ready.size === 0;
+  }
+
+  /** The next frame, most urgent deliveries first; undefined when there is nothing to say. `expired` takes requests that are too late. */
+  nextFrame(nowMono: number, expired: (delivery: Delivery) => void): BrokerBatch | undefined {
+    const first = this.#nextDelivery;
+    const heads: unknown[] = [];
+    const payloads: unknown[] = [];
+    if (this.ready.size > 0) this.#takeDeliveries(heads, payloads, nowMono, expired);
+    if (payloads.length + this.#accepted.length + this.#refused.length + this.#replies.length === 0) return undefined;
+    const frame: BrokerBatch = ['batch', this.#accepted, this.#refused, first, heads, payloads, this.#replies];
+    this.#accepted = [];
+    this.#refused = [];
+    this.#replies = [];
+    return frame;
+  }
+
+  #takeDeliveries(heads: unknown[], payloads: unknown[], nowMono: number, expired: (delivery: Delivery) => void): void {
+    let bytes = 0;
+    for (const lane of LANES) {
+      for (const subscription of this.ready) {
+        while (payloads.length < BATCH_MESSAGES && bytes < BATCH_BYTES) {
+          const delivery = subscription.take(lane);
+          if (!delivery) break;
+          const { message } = delivery;
+          if (message.ask && message.deadlineMono <= nowMono) {
+            expired(delivery);
+            continue;
+          }
+          bytes += message.bytes;
+          this.#send(delivery, heads, payloads, nowMono);
+        }
+      }
+    }
+    for (const subscription of this.ready) if (!subscription.canTake()) this.ready.delete(subscription);
+  }
+
+  #send(delivery: Delivery, heads: unknown[], payloads: unknown[], nowMono: number): void {
+    const { message, subscription } = delivery;
+    const number = this.#nextDelivery++;
+    delivery.sentMono = nowMono;
+    subscription.sent(delivery);
+    this.unacknowledged.set(number, delivery);
+    if (message.ask) this.grants.set(number, message.ask);
+    heads.push(
+      subscription.number,
+      message.subject,
+      message.flags,
+      message.id,
+      message.from,
+      message.at,
+      message.ask ? message.deadlineMono : 0,
+      message.extra,
+    );
+    payloads.push(message.sentTo === this ? duplicate(message.payload) : message.payload);
+    message.sentTo = this;
+  }
+}

@@ -1,0 +1,129 @@
+import type { Clock, ErrorCode } from '@grace/contracts';
+import { isControlSubject } from '../subject/subject.ts';
+import { type ClientBatch, type Extra, LANE_BITS, MESSAGE_FIELDS, REQUEST_BIT, SEEN_BIT } from '../wire/frames.ts';
+import { measure } from '../wire/payload.ts';
+import { openPayloads } from '../wire/payload-section.ts';
+import type { Accounts } from './accounts.ts';
+import type { Connection } from './connection.ts';
+import type { Door } from './door.ts';
+import type { Ask, RoutedMessage } from './message.ts';
+import type { Permits } from './permits.ts';
+import type { Router } from './router.ts';
+import type { Routes } from './routes.ts';
+
+/** Longest id, correlation and causation, characters. */
+const MAX_ID_LENGTH = 256;
+/** Requests of one client that may be unanswered at once. */
+const ASKING_LIMIT = 8192;
+/** No request is kept longer than this, whatever its deadline says. */
+const MAX_DEADLINE_MS = 600_000;
+
+/** Decides message by message who may pass: muted, well formed, allowed, not too large, not too fast, not here already. In that order. */
+export class Intake {
+  readonly #door: Door;
+  readonly #permits: Permits;
+  readonly #accounts: Accounts;
+  readonly #routes: Routes;
+  readonly #router: Router;
+  readonly #clock: Clock;
+  readonly #maxPayloadBytes: number;
+
+  constructor(
+    parts: { door: Door; permits: Permits; accounts: Accounts; routes: Routes; router: Router; clock: Clock },
+    maxPayloadBytes: number,
+  ) {
+    this.#door = parts.door;
+    this.#permits = parts.permits;
+    this.#accounts = parts.accounts;
+    this.#routes = parts.routes;
+    this.#router = parts.router;
+    this.#clock = parts.clock;
+    this.#maxPayloadBytes = maxPayloadBytes;
+  }
+
+  take(connection: Connection, [, first, heads, section]: ClientBatch): void {
+    const nowMono = this.#clock.monoMs();
+    const count = heads.length / MESSAGE_FIELDS;
+    let payloads: unknown[] | undefined;
+    for (let i = 0; i < count; i++) {
+      if (this.#door.isMuted(connection.principal, nowMono)) {
+        this.#refuseMuted(connection, heads, i, first, nowMono);
+        return;
+      }
+      const at = i * MESSAGE_FIELDS;
+      const subject = heads[at] as string;
+      const refusal = this.#refusalBySubject(connection, subject, nowMono);
+      if (refusal) {
+        connection.refuse(first + i, first + i, refusal, null);
+        continue;
+      }
+      payloads ??= openPayloads(section);
+      this.#admit(connection, first + i, heads, at, payloads[i], nowMono);
+    }
+  }
+
+  #refusalBySubject(connection: Connection, subject: unknown, nowMono: number): ErrorCode | undefined {
+    const { access, principal } = connection;
+    if (typeof subject !== 'string') return 'BUS_BAD_SUBJECT';
+    const verdict = access.publish(subject);
+    if (verdict === 'allowed') return undefined;
+    if (verdict === 'malformed') return 'BUS_BAD_SUBJECT';
+    if (verdict === 'no rule' && this.#permits.mayPublish(principal.name, subject)) return undefined;
+    this.#accounts.of(subject).denied++;
+    this.#door.denied(principal, subject, 1, nowMono);
+    return 'BUS_DENIED';
+  }
+
+  /** Everything from here on in the frame, without a look at payloads or rules. */
+  #refuseMuted(connection: Connection, heads: unknown[], from: number, first: number, nowMono: number): void {
+    const count = heads.length / MESSAGE_FIELDS;
+    for (let i = from; i < count; i++) this.#accounts.of(String(heads[i * MESSAGE_FIELDS])).denied++;
+    this.#door.denied(connection.principal, '', count - from, nowMono);
+    connection.refuse(first + from, first + count - 1, 'BUS_MUTED', 'muted after denied messages');
+  }
+
+  #admit(connection: Connection, number: number, heads: unknown[], at: number, payload: unknown, nowMono: number): void {
+    const refuse = (code: ErrorCode, words: string): void => connection.refuse(number, number, code, words);
+    const subject = heads[at] as string;
+    const id = heads[at + 2];
+    const { principal } = connection;
+    if (typeof id !== 'string' || id.length > MAX_ID_LENGTH) return refuse('BAD_INPUT', `the id is longer than ${MAX_ID_LENGTH} characters`);
+    const bytes = measure(payload, this.#maxPayloadBytes);
+    if (bytes > this.#maxPayloadBytes) {
+      return refuse('BUS_TOO_LARGE', `the bus carries payloads of up to ${this.#maxPayloadBytes} bytes`);
+    }
+    let flags = heads[at + 1] as number;
+    if ((flags & SEEN_BIT) !== 0 && principal.recent.has(id)) {
+      // The answer to a request that was taken already went to the wire on which it came.
+      if ((flags & REQUEST_BIT) !== 0) return refuse('BUS_CLOSED', 'the wire broke while the request was being answered');
+      return connection.accept(number);
+    }
+    const acceptByMono = heads[at + 3] as number;
+    if (acceptByMono <= nowMono) return refuse('BUS_DEADLINE', 'the deadline passed on the way');
+    if (!principal.bucket.take(nowMono)) {
+      return refuse('BUS_OVERLOADED', `more than the ${principal.bucket.perSecond} messages a second this principal may publish`);
+    }
+    if (isControlSubject(subject)) flags &= ~LANE_BITS;
+    let ask: Ask | null = null;
+    const deadlineMono = Math.min(acceptByMono, nowMono + MAX_DEADLINE_MS);
+    if ((flags & REQUEST_BIT) !== 0) {
+      if (connection.asking >= ASKING_LIMIT) return refuse('BUS_OVERLOADED', 'too many requests of this client are unanswered');
+      ask = { asker: connection, number, deadlineMono, open: 0, done: false };
+    }
+    const message: RoutedMessage = {
+      subject,
+      flags: flags & (LANE_BITS | REQUEST_BIT),
+      id,
+      from: principal.name,
+      at: 0,
+      deadlineMono,
+      extra: heads[at + 4] as Extra,
+      payload,
+      bytes,
+      account: this.#routes.of(subject).account,
+      ask,
+      sentTo: null,
+    };
+    this.#router.offer(connection, number, message, acceptByMono);
+  }
+}

@@ -1,0 +1,220 @@
+import type { ErrorCode } from '@grace/contracts';
+import { laneOf } from '../wire/frames.ts';
+import type { Lane } from '../wire/lanes.ts';
+import type { Connection } from './connection.ts';
+import { HeldQueue } from './held.ts';
+import type { Delivery, RoutedMessage } from './message.ts';
+import { chooseMember, type Route, type Routes } from './routes.ts';
+import type { BrokerSubscription } from './subscription.ts';
+
+/** Messages of one connection that may be held for room: the windows of all priorities. */
+const HELD_LIMIT = 4096;
+
+/**
+ * Takes a message that passed the door to its subscribers' queues, or holds it while one has no room, and keeps the accounts of every delivery
+ * until it is handled, rejected or expired.
+ */
+export class Router {
+  readonly #routes: Routes;
+  /** Connections with something to say in this turn. */
+  readonly #news: (connection: Connection) => void;
+  /** Subscriptions that got room while messages are held for them. */
+  readonly #relieved = new Set<BrokerSubscription>();
+  readonly #holding = new Set<HeldQueue>();
+  readonly #wallMs: () => number;
+
+  constructor(routes: Routes, wallMs: () => number, news: (connection: Connection) => void) {
+    this.#routes = routes;
+    this.#wallMs = wallMs;
+    this.#news = news;
+  }
+
+  get holding(): boolean {
+    return this.#holding.size > 0;
+  }
+
+  get relieved(): boolean {
+    return this.#relieved.size > 0;
+  }
+
+  /** Decides at once where it can; a held message is decided by its deadline. */
+  offer(connection: Connection, number: number, message: RoutedMessage, acceptByMono: number): void {
+    const key = connection.held.size > 0 ? keyOf(message) : '';
+    const queue = connection.held.get(key);
+    const blockers = queue ? undefined : this.#route(connection, number, message);
+    if (!queue && !blockers) return;
+    if (connection.heldMessages >= HELD_LIMIT) {
+      return this.#refuse(connection, number, 'BUS_OVERLOADED', 'this client has too many messages waiting for room');
+    }
+    connection.heldMessages++;
+    if (queue) return queue.messages.push({ number, message, acceptByMono });
+    const held = new HeldQueue(connection, keyOf(message));
+    connection.held.set(held.key, held);
+    this.#holding.add(held);
+    held.waitFor(blockers!);
+    held.messages.push({ number, message, acceptByMono });
+  }
+
+  /** Retries what is held for subscriptions that got room or are gone. */
+  retry(): void {
+    for (const subscription of [...this.#relieved]) {
+      this.#relieved.delete(subscription);
+      for (const queue of [...subscription.waiters]) this.#advance(queue);
+    }
+  }
+
+  /** Refuses held messages whose deadline has passed. */
+  expireHeld(nowMono: number): void {
+    for (const queue of [...this.#holding]) {
+      const { connection } = queue;
+      queue.messages.filter(({ number, message, acceptByMono }) => {
+        if (acceptByMono > nowMono) return true;
+        connection.heldMessages--;
+        this.#refuse(connection, number, 'BUS_OVERLOADED', `a subscriber of "${message.subject}" stayed too far behind`);
+        return false;
+      });
+      if (queue.messages.size === 0) this.#release(queue);
+    }
+  }
+
+  /** The subscriber has said what became of a delivery. */
+  settle(delivery: Delivery, outcome: 'handled' | 'rejected' | 'expired'): void {
+    delivery.message.account[outcome]++;
+    const { subscription } = delivery;
+    subscription.acknowledged(delivery);
+    if (!subscription.open) return;
+    if (subscription.queue.size > 0) {
+      subscription.connection.ready.add(subscription);
+      this.#news(subscription.connection);
+    }
+    if (subscription.waiters.size > 0) this.#relieved.add(subscription);
+  }
+
+  /** A queued delivery will not be sent. */
+  drop(delivery: Delivery, outcome: 'rejected' | 'expired'): void {
+    delivery.message.account[outcome]++;
+    this.#lostResponder(delivery.message);
+    if (delivery.subscription.waiters.size > 0) this.#relieved.add(delivery.subscription);
+  }
+
+  /** A responder will not answer any more; the last one gone is told to the asker. */
+  #lostResponder({ ask, subject }: RoutedMessage): void {
+    if (ask) this.withdraw(ask, subject);
+  }
+
+  withdraw(ask: NonNullable<RoutedMessage['ask']>, subject: string): void {
+    ask.open--;
+    if (ask.open > 0 || ask.done) return;
+    ask.done = true;
+    ask.asker.asking--;
+    if (!ask.asker.open) return;
+    ask.asker.reply(ask.number, 0, {
+      code: 'BUS_NO_RESPONDERS',
+      message: `"${subject}": nobody who took the request can answer it any more`,
+    });
+    this.#news(ask.asker);
+  }
+
+  /** Ends a subscription: what waits for it goes to another member of its group, or is rejected. */
+  end(subscription: BrokerSubscription): void {
+    subscription.open = false;
+    this.#routes.remove(subscription);
+    subscription.connection.subscriptions.delete(subscription.number);
+    subscription.connection.ready.delete(subscription);
+    for (const delivery of subscription.drain()) {
+      const { message } = delivery;
+      const members = this.#routes.of(message.subject).groups.find(([first]) => first?.group === subscription.group) ?? [];
+      const heir = chooseMember(members, 0, (member) => hasRoom(member, laneOf(message.flags)));
+      if (heir) this.#enqueue(heir, message);
+      else this.drop(delivery, 'rejected');
+    }
+    if (subscription.waiters.size > 0) this.#relieved.add(subscription);
+  }
+
+  /** The publisher is gone: what it had not got accepted is forgotten. */
+  forget(connection: Connection): void {
+    for (const queue of connection.held.values()) {
+      queue.release();
+      this.#holding.delete(queue);
+    }
+    connection.held.clear();
+    connection.heldMessages = 0;
+  }
+
+  /** Accepts and queues the message or refuses it; returns the subscribers in the way when it can do neither. */
+  #route(connection: Connection, number: number, message: RoutedMessage): readonly BrokerSubscription[] | undefined {
+    const route = this.#routes.of(message.subject);
+    const targets = route.each.length + route.groups.length;
+    if (targets === 0) {
+      if (message.ask) this.#refuse(connection, number, 'BUS_NO_RESPONDERS', 'nobody subscribes to it');
+      else {
+        this.#accept(connection, number, message);
+        message.account.accepted++;
+        message.account.handled++;
+      }
+      return undefined;
+    }
+    const lane = laneOf(message.flags);
+    const blockers = this.#blockers(route, lane);
+    if (blockers) return blockers;
+    this.#accept(connection, number, message);
+    message.account.accepted += targets;
+    if (message.ask) message.ask.open = targets;
+    message.at = this.#wallMs();
+    for (const subscription of route.each) this.#enqueue(subscription, message);
+    if (route.groups.length > 0) {
+      route.turn++;
+      for (const members of route.groups) {
+        this.#enqueue(chooseMember(members, route.turn, (member) => hasRoom(member, lane))!, message);
+      }
+    }
+    return undefined;
+  }
+
+  #blockers(route: Route, lane: Lane): readonly BrokerSubscription[] | undefined {
+    for (const subscription of route.each) if (!hasRoom(subscription, lane)) return [subscription];
+    for (const members of route.groups) if (!members.some((member) => hasRoom(member, lane))) return members;
+    return undefined;
+  }
+
+  #accept(connection: Connection, number: number, message: RoutedMessage): void {
+    connection.accept(number);
+    connection.principal.published++;
+    connection.principal.recent.add(message.id);
+    if (message.ask) connection.asking++;
+    this.#news(connection);
+  }
+
+  #refuse(connection: Connection, number: number, code: ErrorCode, words: string): void {
+    connection.refuse(number, number, code, words);
+    this.#news(connection);
+  }
+
+  #enqueue(subscription: BrokerSubscription, message: RoutedMessage): void {
+    subscription.push({ message, subscription, sentMono: 0 }, (dropped) => this.drop(dropped, 'expired'));
+    subscription.connection.ready.add(subscription);
+    this.#news(subscription.connection);
+  }
+
+  #advance(queue: HeldQueue): void {
+    for (let held = queue.messages.peek(); held; held = queue.messages.peek()) {
+      const blockers = this.#route(queue.connection, held.number, held.message);
+      if (blockers) return queue.waitFor(blockers);
+      queue.messages.shift();
+      queue.connection.heldMessages--;
+    }
+    this.#release(queue);
+  }
+
+  #release(queue: HeldQueue): void {
+    queue.release();
+    queue.connection.held.delete(queue.key);
+    this.#holding.delete(queue);
+  }
+}
+
+const keyOf = (message: RoutedMessage): string => `${laneOf(message.flags)} ${message.subject}`;
+
+function hasRoom(subscription: BrokerSubscription, lane: Lane): boolean {
+  return subscription.policy === 'drop-oldest' || subscription.hasRoom(lane);
+}

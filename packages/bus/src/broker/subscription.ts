@@ -1,0 +1,118 @@
+import type { SubscriptionPolicy } from '@grace/contracts';
+import { laneOf } from '../wire/frames.ts';
+import { type Lane, LANES, Lanes } from '../wire/lanes.ts';
+import type { Connection } from './connection.ts';
+import type { HeldQueue } from './held.ts';
+import type { Delivery } from './message.ts';
+
+/** What may queue for one subscriber beside what it has unacknowledged; control has as much again for itself. */
+export const QUEUE_MESSAGES = 1024;
+export const QUEUE_BYTES = 8 * 1024 ** 2;
+
+/** One subscriber: what waits for it, and what it has and has not acknowledged. */
+export class BrokerSubscription {
+  readonly connection: Connection;
+  readonly number: number;
+  readonly pattern: string;
+  readonly group: string | null;
+  readonly policy: SubscriptionPolicy;
+  /** Part of the pattern is denied to the principal. */
+  readonly filtered: boolean;
+  readonly queue = new Lanes<Delivery>();
+  /** Messages held at the door until there is room here. */
+  readonly waiters = new Set<HeldQueue>();
+  open = true;
+  #queuedBytes = 0;
+  readonly #unacknowledged = [
+    { messages: 0, bytes: 0 },
+    { messages: 0, bytes: 0 },
+  ] as const;
+
+  constructor(
+    connection: Connection,
+    number: number,
+    pattern: string,
+    group: string | null,
+    policy: SubscriptionPolicy,
+    filtered: boolean,
+  ) {
+    this.connection = connection;
+    this.number = number;
+    this.pattern = pattern;
+    this.group = group;
+    this.policy = policy;
+    this.filtered = filtered;
+  }
+
+  /** How busy it is, for the choice within a group. */
+  get load(): number {
+    return this.queue.size + this.#unacknowledged[0].messages + this.#unacknowledged[1].messages;
+  }
+
+  hasRoom(lane: Lane): boolean {
+    if (lane === 0) return this.queue.lanes[0]!.size < QUEUE_MESSAGES;
+    return this.queue.size - this.queue.lanes[0]!.size < QUEUE_MESSAGES && this.#queuedBytes < QUEUE_BYTES;
+  }
+
+  /**
+   * Queues it. Under `drop-oldest` what is in the way goes: the oldest bulk, then the oldest normal; but normal never goes for bulk, and
+   * control only for control.
+   */
+  push(delivery: Delivery, dropped: (delivery: Delivery) => void): void {
+    const lane = laneOf(delivery.message.flags);
+    while (this.policy === 'drop-oldest' && !this.hasRoom(lane)) {
+      const oldest = lane === 0 ? this.#shift(0) : (this.#shift(2) ?? (lane === 1 ? this.#shift(1) : undefined));
+      dropped(oldest ?? delivery);
+      if (!oldest) return;
+    }
+    this.queue.push(lane, delivery);
+    this.#queuedBytes += delivery.message.bytes;
+  }
+
+  /** The next of this lane that the subscriber's window lets through. */
+  take(lane: Lane): Delivery | undefined {
+    return this.#mayTake(lane) ? this.#shift(lane) : undefined;
+  }
+
+  sent({ message }: Delivery): void {
+    const used = this.#unacknowledged[laneOf(message.flags) === 0 ? 0 : 1];
+    used.messages++;
+    used.bytes += message.bytes;
+  }
+
+  acknowledged({ message }: Delivery): void {
+    const used = this.#unacknowledged[laneOf(message.flags) === 0 ? 0 : 1];
+    used.messages--;
+    used.bytes -= message.bytes;
+  }
+
+  canTake(): boolean {
+    return LANES.some((lane) => this.#mayTake(lane));
+  }
+
+  /** Everything that still waits; the queue is empty afterwards. */
+  drain(keep: (delivery: Delivery) => boolean = () => false): Delivery[] {
+    const gone: Delivery[] = [];
+    this.queue.filter((delivery) => {
+      if (keep(delivery)) return true;
+      this.#queuedBytes -= delivery.message.bytes;
+      gone.push(delivery);
+      return false;
+    });
+    return gone;
+  }
+
+  #mayTake(lane: Lane): boolean {
+    const next = this.queue.lanes[lane]!.peek();
+    if (!next) return false;
+    const used = this.#unacknowledged[lane === 0 ? 0 : 1];
+    const { creditMessages, creditBytes } = this.connection;
+    return used.messages === 0 || (used.messages < creditMessages && used.bytes + next.message.bytes <= creditBytes);
+  }
+
+  #shift(lane: Lane): Delivery | undefined {
+    const delivery = this.queue.shiftFrom(lane);
+    if (delivery) this.#queuedBytes -= delivery.message.bytes;
+    return delivery;
+  }
+}

@@ -1,0 +1,101 @@
+import type { SubscriptionPolicy } from '@grace/contracts';
+import { DELIVERY_FIELDS, laneOf } from '../wire/frames.ts';
+import { Lanes } from '../wire/lanes.ts';
+import { Delivered } from './delivered.ts';
+import type { Link } from './link.ts';
+import { RecentDeliveries } from './recent-deliveries.ts';
+import type { MessageHandler } from './types.ts';
+
+export interface LocalSubscription {
+  readonly number: number;
+  readonly pattern: string;
+  readonly handler: MessageHandler;
+  readonly queue: string | null;
+  readonly policy: SubscriptionPolicy | null;
+}
+
+interface Arrival {
+  link: Link;
+  first: number;
+  heads: unknown[];
+  payloads: unknown[];
+}
+
+/**
+ * Hands arrived messages to their handlers, one frame per turn of the event loop, the frame with the most urgent message first: so control
+ * waits for at most one frame of anything else, however much has arrived.
+ */
+export class Receiver {
+  readonly subscriptions = new Map<number, LocalSubscription>();
+  received = 0;
+  dropped = 0;
+  readonly #arrived = new Lanes<Arrival>();
+  readonly #recent = new RecentDeliveries();
+  #turn: NodeJS.Immediate | undefined;
+
+  receive(link: Link, first: number, heads: unknown[], payloads: unknown[]): void {
+    const arrival = { link, first, heads, payloads };
+    if (this.#arrived.size === 0 && this.#turn === undefined) this.#handle(arrival);
+    else this.#arrived.push(laneOf(heads[2] as number), arrival);
+    this.#turn ??= setImmediate(() => this.#next());
+  }
+
+  /** Messages that were handled before the wire broke may come again from the broker's successor. */
+  expectRepeats(): void {
+    this.#arrived.filter(() => false);
+    this.#recent.expectRepeats();
+  }
+
+  close(): void {
+    this.subscriptions.clear();
+    this.#arrived.filter(() => false);
+    if (this.#turn) clearImmediate(this.#turn);
+  }
+
+  #next(): void {
+    this.#turn = undefined;
+    const arrival = this.#arrived.shift();
+    if (!arrival) return;
+    this.#turn = setImmediate(() => this.#next());
+    this.#handle(arrival);
+  }
+
+  #handle({ link, first, heads, payloads }: Arrival): void {
+    for (let i = 0; i < payloads.length; i++) {
+      if (link.closed) return;
+      const offset = i * DELIVERY_FIELDS;
+      const delivery = first + i;
+      const subscription = this.subscriptions.get(heads[offset] as number);
+      if (!subscription) {
+        this.dropped++;
+        link.acknowledge(delivery, false);
+      } else if (this.#recent.isRepeat(subscription.number, heads[offset + 3] as string)) {
+        this.dropped++;
+        link.acknowledge(delivery, true);
+      } else {
+        this.received++;
+        this.#call(subscription, new Delivered(heads, offset, payloads[i], delivery, link), link, delivery);
+      }
+    }
+  }
+
+  #call(subscription: LocalSubscription, message: Delivered, link: Link, delivery: number): void {
+    let result: unknown;
+    try {
+      result = subscription.handler(message);
+    } catch (error) {
+      return this.#rejected(message, link, delivery, error);
+    }
+    if (typeof (result as Promise<void> | undefined)?.then !== 'function') return link.acknowledge(delivery, true);
+    (result as Promise<void>).then(
+      () => link.acknowledge(delivery, true),
+      (error: unknown) => this.#rejected(message, link, delivery, error),
+    );
+  }
+
+  /** A request whose handler failed is answered with the failure, so that nobody waits for the deadline. */
+  #rejected(message: Delivered, link: Link, delivery: number, error: unknown): void {
+    message.fail(error);
+    link.acknowledge(delivery, false);
+  }
+}

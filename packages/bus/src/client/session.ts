@@ -1,0 +1,270 @@
+import { type Clock, fromWireError, GraceError, type WireError } from '@grace/contracts';
+import { type BrokerFrame, BUS_PROTOCOL, type ClientFrame, SEEN_BIT } from '../wire/frames.ts';
+import { openPayloads } from '../wire/payload-section.ts';
+import type { Wire } from '../wire/wire.ts';
+import { Deadlines } from './deadlines.ts';
+import { decide, sendBatches } from './exchange.ts';
+import { Link } from './link.ts';
+import { Outbox } from './outbox.ts';
+import type { Pending } from './pending.ts';
+import { type LocalSubscription, Receiver } from './receiver.ts';
+import type { BusClientCounters } from './types.ts';
+
+export interface SessionOptions {
+  outboxLimit: number;
+  creditMessages: number;
+  creditBytes: number;
+  clock: Clock;
+}
+
+/** How a wire ended: whether the broker had welcomed it, or refused it. */
+export interface LinkEnd {
+  welcomed: boolean;
+  refused: boolean;
+}
+
+/** Payload bytes that may wait in the outbox. */
+const OUTBOX_BYTES = 64 * 1024 ** 2;
+/** The broker's own answer at the deadline says more than ours; it gets this long to arrive. */
+const ANSWER_GRACE_MS = 100;
+
+interface Asked {
+  readonly subscription: LocalSubscription;
+  readonly deadlineMono: number;
+  readonly resolve: () => void;
+  readonly reject: (error: GraceError) => void;
+}
+
+/** What outlives a wire: subscriptions, messages not yet decided, requests not yet answered. A new wire is told all of it again. */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #outbox: Outbox;
+  readonly #receiver = new Receiver();
+  /** Accepted requests whose answer is outstanding, by their number on the wire. */
+  readonly #requests = new Map<number, Pending>();
+  readonly #subscribing = new Map<number, Asked>();
+  readonly #deadlines: Deadlines;
+  readonly #counters = { published: 0, accepted: 0, refused: 0, reconnects: 0, resent: 0 };
+  #link: Link | undefined;
+  #welcomes = 0;
+  #maxPayloadBytes = Number.POSITIVE_INFINITY;
+  #closed = false;
+  /** Why nothing can be sent any more, until another wire is given. */
+  #refusal: WireError | undefined;
+  #flushing = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#outbox = new Outbox(options.outboxLimit, OUTBOX_BYTES);
+    this.#deadlines = new Deadlines(options.clock.monoMs, (nowMono) => this.#sweep(nowMono));
+  }
+
+  get connected(): boolean {
+    return this.#link?.window !== undefined;
+  }
+
+  /** Uses this wire from now on; an earlier one is ended. */
+  connect(wire: Wire<BrokerFrame, ClientFrame>, token: string | null, onEnd?: (end: LinkEnd) => void): void {
+    if (this.#closed) return wire.close();
+    this.disconnect();
+    this.#refusal = undefined;
+    const link = new Link(wire, () => this.#flushSoon());
+    this.#link = link;
+    wire.open({
+      onFrame: (frame) => this.#receive(link, frame),
+      onClose: () => {
+        if (this.#link === link) this.disconnect();
+        onEnd?.({ welcomed: link.window !== undefined, refused: link.refused });
+      },
+    });
+    wire.send(['hello', BUS_PROTOCOL, this.#options.creditMessages, this.#options.creditBytes, token]);
+  }
+
+  disconnect(): void {
+    const link = this.#link;
+    if (!link) return;
+    this.#link = undefined;
+    link.closed = true;
+    link.wire.close();
+    this.#receiver.expectRepeats();
+    this.#counters.resent += this.#outbox.rewind((pending) => {
+      pending.flags |= SEEN_BIT;
+    });
+    for (const request of this.#requests.values()) {
+      this.#refuse(request, new GraceError('BUS_CLOSED', `the broker went away before "${request.subject}" was answered`));
+    }
+    this.#requests.clear();
+  }
+
+  send(pending: Pending, nowMono: number): void {
+    this.#counters.published++;
+    const refusal = this.#refusalOf(pending);
+    if (refusal) return this.#refuse(pending, refusal);
+    this.#outbox.push(pending);
+    this.#deadlines.watch(pending.deadlineMono, nowMono);
+    this.#flushSoon();
+  }
+
+  subscribe(subscription: LocalSubscription, deadlineMono: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new GraceError('BUS_CLOSED'));
+      if (this.#refusal) return reject(fromWireError(this.#refusal));
+      this.#receiver.subscriptions.set(subscription.number, subscription);
+      this.#subscribing.set(subscription.number, { subscription, deadlineMono, resolve, reject });
+      this.#deadlines.watch(deadlineMono, this.#options.clock.monoMs());
+      if (this.#link?.window) this.#ask(this.#link, subscription);
+    });
+  }
+
+  unsubscribe(number: number): void {
+    if (!this.#receiver.subscriptions.delete(number)) return;
+    if (this.#link?.window) this.#link.wire.send(['unsubscribe', number]);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#link?.window) this.#flush();
+    this.#fail(new GraceError('BUS_CLOSED'));
+    this.disconnect();
+    this.#receiver.close();
+    this.#deadlines.close();
+  }
+
+  counters(): BusClientCounters {
+    return {
+      ...this.#counters,
+      received: this.#receiver.received,
+      dropped: this.#receiver.dropped,
+      outbox: this.#outbox.size + this.#outbox.undecided,
+    };
+  }
+
+  #refusalOf({ bytes, subject }: Pending): GraceError | undefined {
+    if (this.#closed) return new GraceError('BUS_CLOSED');
+    if (this.#refusal) return fromWireError(this.#refusal);
+    if (bytes > this.#maxPayloadBytes) {
+      return new GraceError('BUS_TOO_LARGE', `"${subject}": ${bytes} bytes, the bus carries ${this.#maxPayloadBytes}`);
+    }
+    if (this.#outbox.hasRoom(bytes)) return undefined;
+    return new GraceError('BUS_OVERLOADED', `"${subject}": the outbox of this client is full (${this.#outbox.size} messages)`);
+  }
+
+  #receive(link: Link, frame: BrokerFrame): void {
+    if (this.#link !== link) return;
+    switch (frame[0]) {
+      case 'welcome':
+        link.window = {
+          messages: Math.min(frame[2], this.#options.creditMessages),
+          bytes: Math.min(frame[3], this.#options.creditBytes),
+        };
+        this.#maxPayloadBytes = frame[4];
+        if (this.#welcomes++ > 0) this.#counters.reconnects++;
+        for (const subscription of this.#receiver.subscriptions.values()) this.#ask(link, subscription);
+        this.#flush();
+        return;
+      case 'subscribed':
+        this.#subscribed(frame[1], frame[2]);
+        return;
+      case 'refused':
+        this.#refusal = frame[1];
+        link.refused = true;
+        this.#fail(fromWireError(frame[1]));
+        return;
+      case 'batch':
+        this.#settle(link, frame);
+        return;
+    }
+  }
+
+  #settle(link: Link, frame: Extract<BrokerFrame, { 0: 'batch' }>): void {
+    const { accepted, refused } = decide(frame, this.#outbox, this.#requests);
+    this.#counters.accepted += accepted;
+    this.#counters.refused += refused;
+    const payloads = openPayloads(frame[5]);
+    if (payloads.length > 0) this.#receiver.receive(link, frame[3], frame[4], payloads);
+    if (this.#outbox.size > 0) this.#flushSoon();
+  }
+
+  #ask(link: Link, { number, pattern, queue, policy }: LocalSubscription): void {
+    link.wire.send(['subscribe', number, pattern, queue, policy]);
+  }
+
+  #subscribed(number: number, error: WireError | null): void {
+    const asked = this.#subscribing.get(number);
+    this.#subscribing.delete(number);
+    if (error) this.#receiver.subscriptions.delete(number);
+    if (error) asked?.reject(fromWireError(error));
+    else asked?.resolve();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing || !this.#link?.window) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#link?.window) sendBatches(this.#link, this.#link.window, this.#outbox);
+  }
+
+  #refuse(pending: Pending, error: GraceError): void {
+    if (pending.settled) return;
+    pending.settled = true;
+    this.#counters.refused++;
+    pending.reject(error);
+  }
+
+  /** Rejects everything that waits. */
+  #fail(error: GraceError): void {
+    for (const pending of this.#outbox.waiting()) this.#refuse(pending, error);
+    for (const pending of this.#outbox.sent()) this.#refuse(pending, error);
+    for (const pending of this.#requests.values()) this.#refuse(pending, error);
+    for (const [number, asked] of this.#subscribing) {
+      this.#receiver.subscriptions.delete(number);
+      asked.reject(error);
+    }
+    this.#subscribing.clear();
+    this.#requests.clear();
+    this.#outbox.sweep();
+  }
+
+  #sweep(nowMono: number): number | undefined {
+    let next = Number.POSITIVE_INFINITY;
+    const check = (pending: Pending, deadlineMono: number, error: () => GraceError): void => {
+      if (pending.settled) return;
+      if (deadlineMono <= nowMono) this.#refuse(pending, error());
+      else next = Math.min(next, deadlineMono);
+    };
+    const late = (pending: Pending, what: string): GraceError =>
+      new GraceError('BUS_DEADLINE', `"${pending.subject}" ${what} in time`);
+    for (const pending of this.#outbox.waiting()) {
+      check(pending, pending.deadlineMono, () =>
+        this.connected
+          ? new GraceError('BUS_OVERLOADED', `"${pending.subject}": the window to the broker stayed used up`)
+          : late(pending, 'found no broker'),
+      );
+    }
+    for (const pending of this.#outbox.sent()) {
+      check(pending, pending.deadlineMono + ANSWER_GRACE_MS, () => late(pending, 'was not accepted'));
+    }
+    for (const pending of this.#requests.values()) {
+      check(pending, pending.deadlineMono, () => late(pending, 'was not answered'));
+    }
+    for (const [number, asked] of this.#subscribing) {
+      if (asked.deadlineMono > nowMono) {
+        next = Math.min(next, asked.deadlineMono);
+        continue;
+      }
+      this.#subscribing.delete(number);
+      this.unsubscribe(number);
+      asked.reject(new GraceError('BUS_DEADLINE', `the subscription to "${asked.subscription.pattern}" was not answered in time`));
+    }
+    this.#outbox.sweep();
+    for (const [number, request] of this.#requests) if (request.settled) this.#requests.delete(number);
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
+  }
+}

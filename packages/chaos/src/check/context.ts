@@ -1,0 +1,37 @@
+import type { AnyRecord, StatusDocument, WorkloadSample } from '@grace/contracts';
+import type { ControlClient } from '@grace/control';
+import type { Injection } from '../fault/injection.ts';
+import type { TargetView } from '../observe/target.ts';
+import type { Variant } from '../scenario/scenario.ts';
+import type { Observation } from '../verdict/recovery.ts';
+
+/** What a verification check may look at. */
+export interface CheckContext {
+  control: ControlClient;
+  variant: Variant;
+  target: TargetView;
+  before: StatusDocument;
+  injection: Injection;
+  undone: { verified: boolean };
+  /** Instant from which the fault acted; null when that was not proven. */
+  actedMono: number | null;
+  observations: readonly Observation[];
+  /** What the workload saw during the trial, and before the first one. */
+  sample: WorkloadSample;
+  quiet: WorkloadSample;
+  /** The text written as a marker; null when the scenario has none, or it could not be written. */
+  marker: string | null;
+  /** Journal records since the trial began. */
+  records(): Promise<AnyRecord[]>;
+}
+
+/** `ok` null = it could not be evaluated. */
+export interface CheckResult {
+  expected: string;
+  observed: string;
+  ok: boolean | null;
+}
+
+/** How long a check waits for what should be there any moment, ms. */
+export const CHECK_DEADLINE_MS = 3000;
+

@@ -1,0 +1,98 @@
+import type { StatusDocument } from '@grace/contracts';
+import { kernelOf } from '../observe/target.ts';
+import { eventually } from '../observe/wait.ts';
+import { CHECK_DEADLINE_MS, type CheckContext, type CheckResult } from './context.ts';
+
+/** `id#incarnation` of each, as evidence and for comparison. */
+function incarnations(status: StatusDocument, kernels: readonly string[]): string {
+  return kernels.map((id) => `${id}#${kernelOf(status, id)?.incarnation ?? '?'}`).join(' ');
+}
+
+async function same(context: CheckContext, kernels: readonly string[]): Promise<CheckResult> {
+  const status = await context.control.request('status', {});
+  const expected = incarnations(context.before, kernels);
+  const observed = incarnations(status, kernels);
+  return { expected, observed, ok: kernels.length === 0 ? null : observed === expected };
+}
+
+export function noRestart(context: CheckContext): Promise<CheckResult> {
+  return same(context, context.target.kernels);
+}
+
+/** Kernels that another trial of the moment may restart are not asked here: the verdict knows who was allowed what. */
+export function nobodyRestarted(context: CheckContext): Promise<CheckResult> {
+  return same(
+    context,
+    context.before.kernels.map(({ id }) => id),
+  );
+}
+
+export function cellMatesUntouched(context: CheckContext): Promise<CheckResult> {
+  const { target } = context;
+  return same(
+    context,
+    target.cellMates.filter((id) => !target.kernels.includes(id)),
+  );
+}
+
+export async function restartedOnce(context: CheckContext): Promise<CheckResult> {
+  const { control, target } = context;
+  const expected = `${target.id}#${target.incarnation + 1} running`;
+  const describe = async (): Promise<string> => {
+    const kernel = kernelOf(await control.request('status', {}), target.id);
+    return `${target.id}#${kernel?.incarnation ?? '?'} ${kernel?.state ?? 'gone'}`;
+  };
+  const met = await eventually(async () => ((await describe()) === expected ? expected : null), {
+    deadlineMs: CHECK_DEADLINE_MS,
+    everyMs: 50,
+  });
+  const observed = met ?? (await describe());
+  return { expected, observed, ok: observed === expected };
+}
+
+export async function cellReplaced({ control, target }: CheckContext): Promise<CheckResult> {
+  const status = await control.request('status', {});
+  const pid = status.cells.find(({ id }) => id === target.id)?.pid ?? null;
+  return {
+    expected: `cell ${target.id} in another process than ${target.pid}`,
+    observed: `process ${pid ?? 'none'}`,
+    ok: pid !== null && pid !== target.pid,
+  };
+}
+
+export async function cellMatesBack({ control, target }: CheckContext): Promise<CheckResult> {
+  const missing = async (): Promise<string[]> => {
+    const answers = await Promise.all(
+      target.cellMates.map((kernel) =>
+        control.request('probe', { kernel }, CHECK_DEADLINE_MS).then(
+          ({ ok }) => (ok ? null : kernel),
+          (error: Error) => `${kernel} (${error.message})`,
+        ),
+      ),
+    );
+    return answers.filter((answer) => answer !== null);
+  };
+  const whole = await eventually(async () => ((await missing()).length === 0 ? true : null), {
+    deadlineMs: CHECK_DEADLINE_MS,
+    everyMs: 100,
+  });
+  const left = whole ? [] : await missing();
+  return {
+    expected: `${target.cellMates.join(', ')} pass their functional probe`,
+    observed: left.length === 0 ? 'all pass' : `not ${left.join(', ')}`,
+    ok: target.cellMates.length === 0 ? null : left.length === 0,
+  };
+}
+
+export function workWentOn({ observations, actedMono, injection }: CheckContext): CheckResult {
+  const expected = 'verbs answered while the fault acted';
+  if (actedMono === null) return { expected, observed: 'the fault was not seen to act', ok: null };
+  const until = actedMono + injection.lease.durationMs;
+  const during = observations.filter(({ atMono }) => atMono > actedMono && atMono < until);
+  const answered = during.filter(({ workload }) => workload === true).length;
+  return {
+    expected,
+    observed: `${answered} of ${during.length} calls answered`,
+    ok: during.length === 0 ? null : answered === during.length,
+  };
+}

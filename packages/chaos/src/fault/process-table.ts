@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+/** Length of a tick of `/proc/<pid>/stat`: USER_HZ is 100 on every Linux that Node runs on. */
+const TICK_MS = 10;
+
+/** CPU time of one thread since it started, ms; null when the thread is gone or the machine has no `/proc`. */
+export function threadCpuMs(pid: number, tid: number): number | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${tid}/stat`, 'utf8');
+    // Fields after the name, which may itself hold spaces and parentheses: state is the first, utime the 12th, stime the 13th.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return null;
+  }
+}
+
+export function threadExists(pid: number, tid: number): boolean {
+  return existsSync(`/proc/${pid}/task/${tid}`);
+}
+
+/** Whether a process is there and is not merely waiting to be reaped. */
+export function processExists(pid: number): boolean {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !['Z', 'X'].includes(text[text.lastIndexOf(')') + 2]!);
+  } catch {
+    return false;
+  }
+}
+
+export interface MachineCpu {
+  busy: number;
+  total: number;
+}
+
+/** Ticks of all cores since the machine booted, from `/proc/stat`. */
+export function machineCpu(): MachineCpu | null {
+  try {
+    const [, ...fields] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!.trim().split(/\s+/);
+    const ticks = fields.slice(0, 8).map(Number);
+    const total = ticks.reduce((sum, value) => sum + value, 0);
+    // idle and iowait
+    return { busy: total - ticks[3]! - ticks[4]!, total };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,58 @@
+import { type StatusDocument, systemClock } from '@grace/contracts';
+import { machineCpu, threadCpuMs } from '../fault/process-table.ts';
+import { kernelOf, type TargetView } from './target.ts';
+
+/** Whether the figure the fault drives is back to normal; null = cannot be read at this moment. */
+export type Metric = (status: StatusDocument | null) => boolean | null;
+
+/** Share of a core above which one thread is not at rest. */
+const THREAD_BUSY = 0.8;
+/** Share of all cores above which the machine is full. */
+export const MACHINE_BUSY = 0.9;
+
+/** The metric that fits a target: the CPU of its threads, the mute of its principal, or the CPU of the machine. */
+export function metricOf(target: TargetView, isFaultOver: () => boolean): Metric {
+  switch (target.kind) {
+    case 'kernel':
+    case 'cellOf':
+      return threadsAtRest(target.kernels);
+    case 'principal':
+      return (status) =>
+        isFaultOver() || (status && status.bus.muted.some(({ principal }) => principal === target.id));
+    case 'machine':
+      return machineAtRest();
+  }
+}
+
+function threadsAtRest(kernels: readonly string[]): Metric {
+  let before = new Map<number, { cpuMs: number; atMono: number }>();
+  return (status) => {
+    if (!status) return null;
+    const now = new Map<number, { cpuMs: number; atMono: number }>();
+    const shares: number[] = [];
+    for (const id of kernels) {
+      const kernel = kernelOf(status, id);
+      const pid = status.cells.find((cell) => cell.id === kernel?.cell)?.pid ?? null;
+      if (!kernel?.tid || pid === null) continue;
+      const cpuMs = threadCpuMs(pid, kernel.tid);
+      if (cpuMs === null) continue;
+      const atMono = systemClock.monoMs();
+      now.set(kernel.tid, { cpuMs, atMono });
+      const last = before.get(kernel.tid);
+      if (last) shares.push((cpuMs - last.cpuMs) / (atMono - last.atMono));
+    }
+    before = now;
+    return shares.length < kernels.length ? null : shares.every((share) => share < THREAD_BUSY);
+  };
+}
+
+function machineAtRest(): Metric {
+  let before = machineCpu();
+  return () => {
+    const now = machineCpu();
+    if (!now || !before || now.total === before.total) return null;
+    const busy = (now.busy - before.busy) / (now.total - before.total);
+    before = now;
+    return busy < MACHINE_BUSY;
+  };
+}

@@ -1,0 +1,201 @@
+import { ACTOR_FAULTS, type FaultLease, systemClock, type WorkloadSample } from '@grace/contracts';
+import type { CheckContext } from '../check/context.ts';
+import { removeMarker, writeMarker } from '../check/marker.ts';
+import { runCheck } from '../check/run-check.ts';
+import { injectActor } from '../fault/actor-fault.ts';
+import { baselineOf, type Effect, proveEffect } from '../fault/effect.ts';
+import { injectHeld } from '../fault/held-fault.ts';
+import type { Injection, InjectionSite } from '../fault/injection.ts';
+import type { LoopLag } from '../observe/loop-lag.ts';
+import { metricOf } from '../observe/metric.ts';
+import { type Observer, observe } from '../observe/observer.ts';
+import { resolveTarget, type TargetView } from '../observe/target.ts';
+import { pause } from '../observe/wait.ts';
+import type { Report, TrialPhase } from '../progress.ts';
+import { disturbs } from '../scenario/scenario.ts';
+import { HOLD_MS, recoveredAt } from '../verdict/recovery.ts';
+import type { PlannedTrial } from '../wave/plan.ts';
+import type { Workload } from '../workload/workload.ts';
+
+/** Everything one trial works with. */
+export interface TrialSite extends InjectionSite {
+  workload: Workload;
+  /** What the workload saw before the first wave. */
+  quiet: WorkloadSample;
+  lag: LoopLag;
+  permit: string;
+  report: Report;
+  /** Aborted when the run is interrupted: the trial ends early, undoes its fault and is recorded as not finished. */
+  signal: AbortSignal;
+}
+
+/** A lease lapses when the runner is silent for this long, ms. */
+const TTL_MS = 1500;
+/** How long the effect may take to show, ms. */
+const EFFECT_DEADLINE_MS = 4000;
+/** Past the objective, a recovery is still waited for this long, so that a miss has a figure, ms. */
+const OVERTIME_MS = 1500;
+
+/** Runs one trial from its first record to its last. */
+export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<void> {
+  const { control, recorder, workload, report, signal } = site;
+  const { id, scenario, variant } = plan;
+  await pause(plan.startAfterMs, signal);
+  if (signal.aborted) return;
+
+  const status = await control.request('status', {});
+  const target = resolveTarget(status, variant.target);
+  const lease = leaseOf(site, plan, target);
+  const { correlation } = lease;
+  const say = (phase: TrialPhase): void =>
+    report({ t: 'trial', trial: id, scenario: scenario.id, variant: variant.id, target: target.id, phase });
+
+  say('preparing');
+  const lag = site.lag.mark();
+  const marker = await mark(site, plan);
+  const stretch = workload.open(id, [...new Set([...disturbs(variant), ...(target.kind === 'cellOf' ? target.kernels : [])])]);
+  const started = await recorder.append({
+    name: 'trial:start',
+    correlation,
+    data: {
+      trial: id,
+      wave: plan.wave,
+      scenario: scenario.id,
+      title: scenario.title,
+      variant: variant.id,
+      number: plan.number,
+      target: target.id,
+      severity: scenario.severity,
+      lease: lease.id,
+      correlation,
+      expect: variant.expect,
+    },
+  });
+
+  say('injecting');
+  const before = baselineOf(status, target);
+  const inject = (ACTOR_FAULTS as readonly string[]).includes(lease.kind) ? injectActor : injectHeld;
+  let injection: Injection;
+  try {
+    injection = await inject(site, lease);
+  } catch (error) {
+    const why = (error as Error).message;
+    await noteEffect(site, id, lease, { proven: false, observed: { notInjected: why }, atMono: systemClock.monoMs() });
+    const sample = await stretch.close();
+    await recorder.append({ name: 'workload:sample', correlation, data: sample });
+    await noteEnd(site, lease, id, false, lag.maxMs());
+    say('ended');
+    return;
+  }
+
+  const observer = observe(control, variant.observe, metricOf(target, () => injection.isOver()), (observation) => {
+    recorder.append({ name: 'trial:observe', correlation, data: { trial: id, ...observation } }).catch(() => {});
+  });
+  say('acting');
+  const effect = await proveEffect({ control, target, before, injection }, EFFECT_DEADLINE_MS, signal);
+  await noteEffect(site, id, lease, effect);
+  say('recovering');
+  const timedOut = await awaitRecovery(site, plan, injection, observer, effect);
+  await observer.stop();
+  const undone = await injection.undo();
+  const sample = await stretch.close();
+
+  say('checking');
+  const context: CheckContext = {
+    control,
+    variant,
+    target,
+    before: status,
+    injection,
+    undone,
+    actedMono: effect.proven ? effect.atMono : null,
+    observations: observer.observations,
+    sample,
+    quiet: site.quiet,
+    marker,
+    records: () => recorder.read(started),
+  };
+  for (const order of [{ name: 'fault_undone', value: null }, ...variant.checks]) {
+    if (signal.aborted && order.name !== 'fault_undone') break;
+    const result = await runCheck(order, context);
+    const check = order.value === null ? order.name : `${order.name} ${order.value}`;
+    await recorder.append({ name: 'trial:check', correlation, data: { trial: id, check, ...result } });
+  }
+  if (marker !== null && variant.marker) await removeMarker(control, variant.marker, marker).catch(() => {});
+  await recorder.append({ name: 'workload:sample', correlation, data: sample });
+  // An interrupted trial has no end in the journal, so nothing is concluded from it.
+  if (!signal.aborted) await noteEnd(site, lease, id, timedOut, lag.maxMs());
+  say('ended');
+}
+
+function leaseOf(site: TrialSite, { id, variant }: PlannedTrial, target: TargetView): FaultLease {
+  return {
+    id: `${site.run}.${id}`,
+    kind: variant.fault,
+    target: target.id,
+    incarnation: target.incarnation,
+    durationMs: variant.durationMs,
+    ttlMs: TTL_MS,
+    correlation: `${site.run}:${id}`,
+    permit: site.permit,
+    params: variant.params,
+  };
+}
+
+/** Writes the scenario's marker, so that state can be compared after the fault; null when there is none or it cannot be written. */
+async function mark({ control, run, report }: TrialSite, { id, variant }: PlannedTrial): Promise<string | null> {
+  if (!variant.marker) return null;
+  const text = `marker_${run}_${id}`.replaceAll(/[^A-Za-z0-9_]/g, '_');
+  try {
+    await writeMarker(control, variant.marker, text);
+    return text;
+  } catch (error) {
+    report({ t: 'message', level: 'warn', text: `${id}: the marker could not be written: ${(error as Error).message}` });
+    return null;
+  }
+}
+
+/** Waits until the fault is over and the steady state is back and held; true when the time for that ran out. */
+async function awaitRecovery(
+  { signal }: TrialSite,
+  { variant }: PlannedTrial,
+  injection: Injection,
+  observer: Observer,
+  effect: Effect,
+): Promise<boolean> {
+  if (!effect.proven) return false;
+  const seenMono = systemClock.monoMs();
+  const { recoveredBy, recoverWithinMs } = variant.expect;
+  const end = injection.orderedMono + Math.max(recoverWithinMs, variant.durationMs) + HOLD_MS + OVERTIME_MS;
+  const isBack = (): boolean =>
+    injection.isOver() && recoveredAt(observer.observations, recoveredBy, seenMono) !== null;
+  while (!isBack()) {
+    if (systemClock.monoMs() >= end) return true;
+    if (signal.aborted) return false;
+    await pause(50, signal);
+  }
+  return false;
+}
+
+async function noteEffect({ recorder, report }: TrialSite, trial: string, lease: FaultLease, effect: Effect): Promise<void> {
+  await recorder.append({
+    name: 'fault:effect',
+    correlation: lease.correlation,
+    data: { lease: lease.id, ...effect },
+  });
+  report({ t: 'effect', trial, proven: effect.proven, observed: effect.observed });
+}
+
+async function noteEnd(
+  { recorder }: TrialSite,
+  { correlation }: FaultLease,
+  trial: string,
+  timedOut: boolean,
+  lagMs: number,
+): Promise<void> {
+  await recorder.append({
+    name: 'trial:end',
+    correlation,
+    data: { trial, timedOut, runnerLagMsMax: Math.round(lagMs) },
+  });
+}

@@ -1,0 +1,143 @@
+import { type ClientMethods, EXIT, GraceError } from '@grace/contracts';
+import { Command } from 'commander';
+import { createLogUpdate } from 'log-update';
+import { applyRecord, type Board, boardOf } from '../boot/board.ts';
+import { boardLines, plainLine } from '../boot/board-view.ts';
+import { loadPlan } from '../config/load.ts';
+import { FAILURE, OK } from '../exit.ts';
+import { incidentLine } from '../output/event-line.ts';
+import { showMs } from '../output/figures.ts';
+import { printable } from '../output/output.ts';
+import type { GlobalOptions, Session, Start } from '../session.ts';
+import { followJournal } from '../system/follow.ts';
+import { type Interrupts, watchInterrupts } from '../system/interrupts.ts';
+import { endedEarly, type Launched, launch } from '../system/launch.ts';
+import { identify, killAll, untilGone } from '../system/processes.ts';
+import { list } from './arguments.ts';
+
+interface BootOptions extends GlobalOptions {
+  detach?: boolean;
+  only?: string[];
+  armed?: boolean;
+}
+
+type Ready = ClientMethods['ready']['result'];
+
+/** How long a drain may take before what is left is ended at once, ms. */
+const DRAIN_MS = 10_000;
+
+export function bootCommand(start: Start): Command {
+  return new Command('boot')
+    .description('boot the kernels and stay; Ctrl-C drains, a second one ends at once')
+    .option('--detach', 'return when every kernel is ready or has failed, and leave the system running')
+    .option('--only <ids>', 'only these kernels and what they need, comma-separated', list('a kernel id'))
+    .option('--armed', 'allow faults to be injected under a drill permit')
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<BootOptions>();
+      await start(options, (session) => boot(session, options));
+    });
+}
+
+async function boot(session: Session, options: BootOptions): Promise<number> {
+  const plan = await loadPlan(session, { armed: options.armed === true, ...(options.only && { only: options.only }) });
+  const interrupts = watchInterrupts();
+  try {
+    const system = await launch(plan);
+    session.out.detail(`supervisor pid ${system.supervisor.pid}, home ${plan.home}`);
+    try {
+      return await attend(session, options, plan.settings.bootDeadlineMs, system, interrupts);
+    } finally {
+      system.client.close();
+      system.leave();
+    }
+  } finally {
+    interrupts.done();
+  }
+}
+
+async function attend(
+  session: Session,
+  options: BootOptions,
+  bootDeadlineMs: number,
+  system: Launched,
+  interrupts: Interrupts,
+): Promise<number> {
+  const { out } = session;
+  const { client } = system;
+  const status = await client.request('status', {});
+  const board = boardOf(status);
+  const draw = out.live ? createLogUpdate(out.stream) : undefined;
+  const redraw = (): void => draw?.(boardLines(board, out).join('\n'));
+  let isReady = false;
+  if (!draw) for (const kernel of board.kernels.values()) tell(plainLine(kernel, out));
+  function tell(line: string | undefined): void {
+    if (line !== undefined) out.line(line);
+  }
+  redraw();
+  await followJournal(client, status.system.journalSeq, (record) => {
+    if (out.json && !options.detach) out.record(record);
+    const changed = applyRecord(board, record);
+    if (isReady) tell(incidentLine(record, out));
+    else if (!changed) return;
+    else if (draw) redraw();
+    else if (record.name !== 'kernel:state' || changed.state !== 'running') tell(plainLine(changed, out));
+  });
+
+  let forced = false;
+  interrupts.on((signal, count) => {
+    if (count === 1) void drain(signal);
+    else force();
+  });
+  function force(): void {
+    forced = true;
+    killAll([system.supervisor, ...[...board.cells.values()].map(identify)]);
+  }
+  async function drain(signal: NodeJS.Signals): Promise<void> {
+    draw?.done();
+    out.note(`draining (${signal}); once more ends everything at once`);
+    await client.request('stop', { timeoutMs: DRAIN_MS, reason: `${signal} to grace boot` }).catch(() => {});
+    const left = await untilGone([system.supervisor], DRAIN_MS + 5000);
+    if (left.length > 0) force();
+  }
+
+  const ready = await readiness(system, bootDeadlineMs, interrupts);
+  isReady = ready !== undefined;
+  if (ready) {
+    redraw();
+    draw?.done();
+    report(session, ready, board);
+    if (options.detach) {
+      if (out.json) out.document({ ...ready, pid: system.supervisor.pid, home: session.home });
+      return ready.failed.length === 0 && ready.ready === ready.total ? OK : FAILURE;
+    }
+    out.note(`running in ${session.home}; Ctrl-C drains and ends`);
+  }
+  const end = await system.ended;
+  if (forced || (!ready && interrupts.count > 0)) return EXIT.interrupted;
+  if (end.code === 0) {
+    out.note('stopped');
+    return OK;
+  }
+  throw endedEarly(end, await system.lastWords());
+}
+
+/** Undefined when the user interrupted before the boot was over. */
+async function readiness(system: Launched, bootDeadlineMs: number, interrupts: Interrupts): Promise<Ready | undefined> {
+  const over = system.client.request('ready', {}, bootDeadlineMs + 5000).catch(async (error: unknown) => {
+    if (interrupts.count > 0) return undefined;
+    if (!(error instanceof GraceError) || error.code !== 'CONNECTION_CLOSED') throw error;
+    throw endedEarly(await system.ended, await system.lastWords());
+  });
+  return await Promise.race([over, interrupts.first.then(() => undefined)]);
+}
+
+function report({ out, home }: Session, { ready, total, ms, failed }: Ready, board: Board): void {
+  const all = ready === total && failed.length === 0;
+  for (const { kernel, error } of failed) {
+    out.line(`${out.paint('bad', 'not ready')} ${kernel}: ${printable(`${error.code}: ${error.message}`)}`);
+  }
+  const cells = board.cells.size;
+  const summary = `${ready} of ${total} kernels ready in ${showMs(ms)}, ${cells} ${cells === 1 ? 'cell' : 'cells'}`;
+  out.line(out.paint(all ? 'good' : 'bad', summary));
+  if (!all) out.note(`the others go on; grace logs --home ${home} tells more, grace stop ends them`);
+}

@@ -1,0 +1,60 @@
+import { didYouMean, GraceError } from '@grace/contracts';
+import { Command } from 'commander';
+import { OK } from '../exit.ts';
+import type { GlobalOptions, Session, Start } from '../session.ts';
+import { withSystem } from '../system/connect.ts';
+import { milliseconds, readJson } from './arguments.ts';
+
+interface CallOptions extends GlobalOptions {
+  deadline: number;
+}
+
+export function callCommand(start: Start): Command {
+  return new Command('call')
+    .description("ask one of a kernel's verbs; without a verb, list them")
+    .argument('<kernel>', 'its id')
+    .argument('[verb]', 'what to ask of it')
+    .argument('[json]', 'the input, or - to read it from standard input')
+    .option('--deadline <duration>', 'how long to wait for the answer', milliseconds, 10_000)
+    .action(
+      async (kernel: string, verb: string | undefined, json: string | undefined, _: unknown, command: Command) => {
+        const options = command.optsWithGlobals<CallOptions>();
+        await start(options, (session) =>
+          verb === undefined ? listVerbs(session, kernel) : call(session, kernel, verb, json, options.deadline),
+        );
+      },
+    );
+}
+
+async function listVerbs(session: Session, kernel: string): Promise<number> {
+  const { out } = session;
+  const verbs = await withSystem(session, (client) => client.request('verbs', { kernel }));
+  if (out.json) out.document(verbs);
+  else for (const verb of verbs) out.line(verb);
+  return OK;
+}
+
+async function call(
+  session: Session,
+  kernel: string,
+  verb: string,
+  json: string | undefined,
+  deadlineMs: number,
+): Promise<number> {
+  const input = await readJson(json, session.stdin);
+  const answer = await withSystem(session, async (client) => {
+    try {
+      return await client.request('call', { kernel, verb, input, from: 'cli' }, deadlineMs);
+    } catch (error) {
+      if (!(error instanceof GraceError) || error.code !== 'UNKNOWN_VERB') throw error;
+      const verbs = await client.request('verbs', { kernel });
+      throw new GraceError(
+        'UNKNOWN_VERB',
+        `${kernel} has no verb "${verb}"${didYouMean(verb, verbs)}; its verbs: ${verbs.join(', ')}`,
+        { kernel, verb, verbs },
+      );
+    }
+  });
+  session.out.document(answer);
+  return OK;
+}

@@ -1,0 +1,106 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import { GraceError, type SystemPlan } from '@grace/contracts';
+import { compilePlan, type GraceConfig, parseAcl, parseGraceConfig } from '@grace/contracts/config';
+import { catalogue } from '@grace/kernels';
+import type { Session } from '../session.ts';
+
+/** The configuration in force and where its files are, absolute. */
+export interface LoadedConfig {
+  config: GraceConfig;
+  /** Scenario files by name of the file without its ending; a user's replaces a built-in one of the same name. */
+  scenarios: string[];
+  playbooks: string[];
+}
+
+/**
+ * grace.yaml over the built-in `configs/`.
+ * @throws GraceError `CONFIG_UNREADABLE`, `CONFIG_INVALID`
+ */
+export async function loadConfig(session: Pick<Session, 'config' | 'cwd' | 'root'>): Promise<LoadedConfig> {
+  const config = await readGraceConfig(session);
+  const folder = dirname(config.file);
+  const beside = (path: string | undefined): string | undefined => path && resolve(folder, path);
+  const [scenarios, playbooks] = await Promise.all([
+    layered(join(session.root, 'configs/scenarios'), beside(config.scenarios)),
+    layered(join(session.root, 'configs/playbooks'), beside(config.playbooks)),
+  ]);
+  return { config, scenarios, playbooks };
+}
+
+/** Everything the supervisor needs, compiled. */
+export async function loadPlan(
+  session: Session,
+  options: { armed: boolean; only?: string[]; home?: string; safeguards?: GraceConfig['safeguards'] },
+): Promise<SystemPlan> {
+  const { config, playbooks } = await loadConfig(session);
+  const aclFile = config.acl ? resolve(dirname(config.file), config.acl) : join(session.root, 'configs/acl.yaml');
+  return compilePlan({
+    catalogue: catalogue(session.dist),
+    config: { ...config, safeguards: { ...config.safeguards, ...options.safeguards } },
+    acl: parseAcl(await read(aclFile), shown(aclFile, session.cwd)),
+    home: options.home ?? session.home,
+    entries: {
+      supervisor: join(session.dist, 'supervisor.js'),
+      cell: join(session.dist, 'cell.js'),
+      thread: join(session.dist, 'thread.js'),
+    },
+    version: session.version,
+    armed: options.armed,
+    playbooks,
+    ...(options.only && { only: options.only }),
+  });
+}
+
+async function readGraceConfig({ config, cwd }: Pick<Session, 'config' | 'cwd'>): Promise<GraceConfig> {
+  const file = resolve(cwd, config ?? 'grace.yaml');
+  try {
+    return { ...parseGraceConfig(await readFile(file, 'utf8'), shown(file, cwd)), file };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && config === undefined) return parseGraceConfig('', file);
+    throw unreadable(error, file);
+  }
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw unreadable(error, file);
+  }
+}
+
+async function layered(builtin: string, own: string | undefined): Promise<string[]> {
+  const files = new Map<string, string>();
+  for (const folder of [builtin, own]) {
+    if (folder === undefined) continue;
+    for (const file of await yamlFiles(folder, folder === own)) files.set(basename(file, extname(file)), file);
+  }
+  return [...files.values()].sort();
+}
+
+async function yamlFiles(folder: string, mustExist: boolean): Promise<string[]> {
+  try {
+    const names = await readdir(folder);
+    return names.filter((name) => /\.ya?ml$/.test(name)).map((name) => join(folder, name));
+  } catch (error) {
+    if (!mustExist && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw unreadable(error, folder);
+  }
+}
+
+function unreadable(error: unknown, file: string): unknown {
+  if (error instanceof GraceError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new GraceError(
+    'CONFIG_UNREADABLE',
+    `cannot read ${file}: ${message}`,
+    { file, errno: code },
+    { cause: error },
+  );
+}
+
+/** The file as messages name it: relative to where the user stands, when it lies below. */
+function shown(file: string, cwd: string): string {
+  return isAbsolute(file) && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
+}

@@ -1,0 +1,24 @@
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { run } from './program.ts';
+
+/** The folder of compiled entries: that of this file, or `dist/` at the root when this runs from source. */
+const here = dirname(realpathSync(import.meta.filename));
+const dist = basename(here) === 'dist' ? here : join(here, '../../../dist');
+
+// A reader that goes away (`grace logs | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+const code = await run(process.argv.slice(2), {
+  dist,
+  root: dirname(dist),
+  cwd: process.cwd(),
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+});
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

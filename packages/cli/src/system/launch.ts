@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, open, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fromWireError, GraceError, HOME, type SystemPlan, type WireError } from '@grace/contracts';
+import type { ControlClient } from '@grace/control';
+import { connect } from './connect.ts';
+import { identify, isRunning, killAll, type ProcessId } from './processes.ts';
+
+/** A supervisor that this process started. It has a session of its own: Ctrl-C reaches the command line alone, which then drains. */
+export interface Launched {
+  supervisor: ProcessId;
+  client: ControlClient;
+  /** Resolves when the supervisor process has ended; never rejects. */
+  ended: Promise<{ code: number | null; signal: string | null }>;
+  /** What the supervisor wrote to its standard streams since it started: its last lines. */
+  lastWords(): Promise<string>;
+  /** Lets the command line end without the supervisor. */
+  leave(): void;
+}
+
+/** From the start of the supervisor to its first answer on the control socket, ms. */
+const ANSWER_DEADLINE_MS = 15_000;
+
+/**
+ * Starts the supervisor of a plan and connects to it.
+ * @throws GraceError `HOME_TAKEN`, `HOME_UNUSABLE`, `DEADLINE`, or what the supervisor gave as its reason to end
+ */
+export async function launch(plan: SystemPlan, name = 'cli'): Promise<Launched> {
+  await refuseTaken(plan.home);
+  const planFile = await writePlan(plan);
+  const log = await openLog(plan.home);
+  const from = (await log.stat()).size;
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', plan.entries.supervisor, '--plan', planFile],
+    {
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    },
+  );
+  const ended = endOf(child);
+  await log.close();
+  const lastWords = (): Promise<string> => tail(plan.home, from);
+  if (child.pid === undefined) {
+    throw new GraceError(
+      'HOME_UNUSABLE',
+      `the supervisor could not be started: ${(await ended).signal ?? 'no process'}`,
+    );
+  }
+  const supervisor = identify(child.pid);
+  try {
+    const client = await answerOf(plan.home, supervisor, ended, lastWords, name);
+    return { supervisor, client, ended, lastWords, leave: () => child.unref() };
+  } catch (error) {
+    killAll([supervisor]);
+    throw error;
+  }
+}
+
+async function refuseTaken(home: string): Promise<void> {
+  try {
+    const client = await connect(home);
+    const { pid } = client.supervisor;
+    client.close();
+    throw new GraceError('HOME_TAKEN', `a system is running in ${home} already (pid ${pid})`, { home, pid });
+  } catch (error) {
+    if (!(error instanceof GraceError) || error.code !== 'NOT_RUNNING') throw error;
+  }
+}
+
+async function writePlan(plan: SystemPlan): Promise<string> {
+  const file = join(plan.home, HOME.plan);
+  const fresh = `${file}.${process.pid}`;
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(fresh, JSON.stringify(plan), { mode: 0o600 });
+    await rename(fresh, file);
+  } catch (error) {
+    throw unusable(plan.home, error);
+  }
+  return file;
+}
+
+async function openLog(home: string) {
+  try {
+    await mkdir(join(home, HOME.logs), { recursive: true, mode: 0o700 });
+    return await open(join(home, HOME.logs, 'supervisor.log'), 'a+', 0o600);
+  } catch (error) {
+    throw unusable(home, error);
+  }
+}
+
+function unusable(home: string, error: unknown): GraceError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new GraceError(code === 'ENOSPC' ? 'STORAGE_FULL' : 'HOME_UNUSABLE', `cannot use ${home}: ${message}`, {
+    home,
+  });
+}
+
+function endOf(child: ChildProcess): Launched['ended'] {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('error', (error) => resolve({ code: null, signal: error.message }));
+  });
+}
+
+async function answerOf(
+  home: string,
+  supervisor: ProcessId,
+  ended: Launched['ended'],
+  lastWords: () => Promise<string>,
+  name: string,
+): Promise<ControlClient> {
+  let end: Awaited<Launched['ended']> | undefined;
+  void ended.then((value) => {
+    end = value;
+  });
+  const until = performance.now() + ANSWER_DEADLINE_MS;
+  while (performance.now() < until) {
+    if (end) throw endedEarly(end, await lastWords());
+    try {
+      const client = await connect(home, name);
+      if (client.supervisor.pid === supervisor.pid) return client;
+      client.close();
+      // Two boots at once: the other one was faster, and ours ends by itself.
+      if (!isRunning(supervisor)) {
+        throw new GraceError('HOME_TAKEN', `a system is running in ${home} already (pid ${client.supervisor.pid})`);
+      }
+    } catch (error) {
+      if (!(error instanceof GraceError) || !['NOT_RUNNING', 'CONNECTION_CLOSED'].includes(error.code)) throw error;
+    }
+    await sleep(20);
+  }
+  throw new GraceError(
+    'DEADLINE',
+    `the supervisor (pid ${supervisor.pid}) did not answer within ${ANSWER_DEADLINE_MS} ms`,
+  );
+}
+
+/** The error a supervisor's end stands for: the reason it wrote as its last line, or how it ended. */
+export function endedEarly(end: { code: number | null; signal: string | null }, words: string): GraceError {
+  for (const line of words.split('\n').reverse()) {
+    if (!line.startsWith('{"grace":"supervisor"')) continue;
+    const { error } = JSON.parse(line) as { error: WireError };
+    return fromWireError(error);
+  }
+  const how = end.signal ? `was ended by ${end.signal}` : `ended with exit code ${end.code}`;
+  return new GraceError(
+    'CONNECTION_CLOSED',
+    `the supervisor ${how}${words === '' ? '' : `; its last words:\n${words}`}`,
+  );
+}
+
+const TAIL_BYTES = 4000;
+
+async function tail(home: string, from: number): Promise<string> {
+  const log = await open(join(home, HOME.logs, 'supervisor.log'), 'r').catch(() => undefined);
+  if (!log) return '';
+  try {
+    const { size } = await log.stat();
+    const start = Math.max(from, size - TAIL_BYTES);
+    if (size <= start) return '';
+    const { buffer, bytesRead } = await log.read(Buffer.alloc(size - start), 0, size - start, start);
+    return buffer.toString('utf8', 0, bytesRead).trim().split('\n').slice(-20).join('\n');
+  } finally {
+    await log.close();
+  }
+}

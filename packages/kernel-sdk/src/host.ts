@@ -1,0 +1,137 @@
+import type { BusConnection } from '@grace/bus/client';
+import { didYouMean, GraceError, type VerbMeta } from '@grace/contracts';
+import { type ContextParts, createContext } from './context.ts';
+import type { KernelDefinition, KernelInstance, Verb } from './kernel.ts';
+import { createStore } from './store.ts';
+
+/** What hosts a kernel gives it, beside what `createContext` makes. */
+export interface HostParts extends Omit<ContextParts, 'store' | 'signal' | 'onTimerError'> {
+  bus: BusConnection;
+  title: string;
+  /** Whether `start` waits for the broker to know the verbs; else they are announced beside the work. */
+  awaitsBus: boolean;
+  /** Called for each verb, message or probe handled. */
+  onWork: () => void;
+}
+
+/** A started kernel as its thread (or a test) drives it. */
+export interface HostedKernel {
+  readonly verbs: string[];
+  invoke(verb: string, input: unknown, meta: VerbMeta): Promise<unknown>;
+  probe(): Promise<Record<string, unknown>>;
+  /** Aborts the context's signal, lets the kernel finish, closes bus and store. */
+  drain(): Promise<void>;
+}
+
+/** How long a kernel waits for the broker to know its verbs before it goes on and tries again beside its work, ms. */
+const ANNOUNCE_DEADLINE_MS = 1000;
+
+/**
+ * Starts a kernel in this thread.
+ * @throws GraceError `KERNEL_INVALID` when `start` returns something that is no kernel, or what `start` itself throws
+ */
+export async function hostKernel(definition: KernelDefinition, parts: HostParts): Promise<HostedKernel> {
+  const ending = new AbortController();
+  const store = createStore(parts.stateDir);
+  const startedMono = parts.clock.monoMs();
+  const ctx = createContext({ ...parts, store, signal: ending.signal });
+  const instance = checkInstance(parts.id, await definition.start(ctx));
+  let handled = 0;
+  const verbs: Record<string, Verb> = {
+    status: () => ({
+      kernel: parts.id,
+      incarnation: parts.incarnation,
+      uptimeMs: Math.round(parts.clock.monoMs() - startedMono),
+      handled,
+    }),
+    ...instance.verbs,
+  };
+  const names = Object.keys(verbs);
+
+  const invoke = async (verb: string, input: unknown, meta: VerbMeta): Promise<unknown> => {
+    if (!Object.hasOwn(verbs, verb)) {
+      throw new GraceError(
+        'UNKNOWN_VERB',
+        `${parts.id} has no verb "${verb}"${didYouMean(verb, names)}; verbs: ${names.join(', ')}`,
+        { kernel: parts.id, verb },
+      );
+    }
+    handled++;
+    parts.onWork();
+    parts.log.debug(`verb ${verb}`, { from: meta.from });
+    return await verbs[verb]!(input, meta);
+  };
+
+  await announceVerbs(parts, invoke, ending.signal);
+
+  return {
+    verbs: names,
+    invoke,
+    async probe() {
+      parts.onWork();
+      parts.log.trace('probe');
+      return await instance.probe();
+    },
+    async drain() {
+      ending.abort();
+      await instance.drain?.();
+      await parts.bus.close();
+      store.close();
+    },
+  };
+}
+
+/** Makes the verbs callable over the bus. When no broker answers now, it goes on trying: the control lane works without the bus. */
+async function announceVerbs(parts: HostParts, invoke: HostedKernel['invoke'], signal: AbortSignal): Promise<void> {
+  const prefix = `kernel.${parts.id}.call.`;
+  const subscribe = (): Promise<unknown> =>
+    parts.bus.subscribe(
+      `${prefix}*`,
+      async (message) => {
+        const deadlineMs =
+          message.deadlineMono === undefined ? 5000 : Math.max(1, message.deadlineMono - parts.clock.monoMs());
+        try {
+          const meta: VerbMeta = {
+            from: message.from,
+            deadlineMs,
+            ...(message.correlation === undefined ? {} : { correlation: message.correlation }),
+          };
+          message.reply(await invoke(message.subject.slice(prefix.length), message.payload, meta));
+        } catch (error) {
+          message.fail(error);
+        }
+      },
+      { deadlineMs: ANNOUNCE_DEADLINE_MS },
+    );
+  const keepTrying = (): void => {
+    const retry = setInterval(() => {
+      subscribe().then(
+        () => clearInterval(retry),
+        () => {},
+      );
+    }, ANNOUNCE_DEADLINE_MS * 2);
+    signal.addEventListener('abort', () => clearInterval(retry));
+  };
+  const first = subscribe().catch((error) => {
+    if (signal.aborted) return;
+    parts.log.warn('verbs are not on the bus yet', { error: error instanceof Error ? error.message : String(error) });
+    keepTrying();
+  });
+  if (parts.awaitsBus) await first;
+}
+
+function checkInstance(id: string, instance: unknown): KernelInstance {
+  const is = instance as Partial<KernelInstance> | null | undefined;
+  const problem =
+    is === null || typeof is !== 'object'
+      ? `start returned ${is === undefined ? 'nothing' : typeof is}; expected { verbs, probe, drain? }`
+      : typeof is.probe !== 'function'
+        ? 'start returned no probe function: a kernel is ready when its functional probe has answered'
+        : is.verbs === null || typeof is.verbs !== 'object'
+          ? 'start returned no verbs object'
+          : Object.entries(is.verbs).find(([, verb]) => typeof verb !== 'function')
+            ? `the verb "${Object.entries(is.verbs).find(([, verb]) => typeof verb !== 'function')![0]}" is not a function`
+            : undefined;
+  if (problem) throw new GraceError('KERNEL_INVALID', `${id}: ${problem}`, { kernel: id });
+  return is as KernelInstance;
+}

@@ -1,0 +1,126 @@
+/**
+ * The entry of every kernel thread. Its host twin is supervisor/src/cell/thread-handle.ts; their messages are in contracts/src/wire/thread.ts.
+ * Order: heartbeat first (a slow import is not a hang), then the module, then `start` when the supervisor says so.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { createBusClient } from '@grace/bus/client';
+import {
+  type BusWire,
+  type FromThread,
+  SLOT,
+  systemClock,
+  type ThreadBirth,
+  type ToThread,
+  toWireError,
+} from '@grace/contracts';
+import { type HostedKernel, hostKernel } from '../host.ts';
+import { loadKernel } from '../load.ts';
+import { createBrokerLane } from './broker-lane.ts';
+import type { FaultSwitch } from './fault-switch.ts';
+import { readThreadId, startHeartbeat } from './heartbeat.ts';
+import { createLogLane } from './log-lane.ts';
+import { createSupervisorLane } from './supervisor-lane.ts';
+import { serveVerbs } from './verb-server.ts';
+
+const birth = workerData as ThreadBirth;
+const slot = new BigInt64Array(birth.slot);
+const parent = parentPort!;
+const send = (message: FromThread): void => parent.postMessage(message);
+
+let faults: FaultSwitch | undefined;
+const tid = readThreadId();
+Atomics.store(slot, SLOT.tid, BigInt(tid));
+startHeartbeat(slot, birth.heartbeatMs, () => faults?.heartbeatPaused() ?? false);
+
+const log = createLogLane(slot, birth.logLevel, send);
+const supervisor = createSupervisorLane(send);
+const bus = createBusClient();
+const broker = birth.broker ? createBrokerLane(birth.broker, bus) : null;
+let hosted: HostedKernel | undefined;
+
+const wire = (to: BusWire): void => {
+  if (to.kind === 'port') bus.attach(to.port);
+  else bus.dial(to.path, to.token);
+};
+
+parent.on('message', (message: ToThread) => {
+  switch (message.t) {
+    case 'start':
+      void start();
+      return;
+    case 'drain':
+      void drain();
+      return;
+    case 'bus':
+      wire(message.wire);
+      return;
+    case 'bus-client':
+    case 'feed':
+      broker?.receive(message);
+      return;
+    case 'fault':
+      faults?.apply(message.kind);
+      return;
+    case 'command-result':
+      supervisor.settle(message.id, { value: message.value });
+      return;
+    case 'command-error':
+      supervisor.settle(message.id, { error: message.error });
+      return;
+    default:
+      message satisfies never;
+  }
+});
+
+const loading = load();
+
+async function load() {
+  try {
+    if (birth.armed) faults = (await import('./fault-switch.ts')).createFaultSwitch(slot);
+    if (!birth.builtin) {
+      const { resolveProductImport } = await import('./product-import.ts');
+      resolveProductImport(new URL('./kernel-sdk.js', import.meta.url).href);
+    }
+    const definition = await loadKernel(birth.kernel, birth.module);
+    if (birth.bus) wire(birth.bus);
+    send({ t: 'loaded', tid });
+    return definition;
+  } catch (error) {
+    send({ t: 'failed', stage: 'load', error: toWireError(error, 'KERNEL_START') });
+    return undefined;
+  }
+}
+
+async function start(): Promise<void> {
+  const definition = await loading;
+  if (!definition) return;
+  try {
+    hosted = await hostKernel(definition, {
+      id: birth.kernel,
+      title: birth.title,
+      awaitsBus: birth.awaitsBus,
+      incarnation: birth.incarnation,
+      config: birth.config,
+      stateDir: birth.stateDir,
+      bus,
+      log,
+      clock: systemClock,
+      supervisor,
+      broker,
+      onWork: () => void Atomics.add(slot, SLOT.work, 1n),
+    });
+    serveVerbs(birth.verbs, hosted);
+    send({ t: 'started', verbs: hosted.verbs });
+  } catch (error) {
+    send({ t: 'failed', stage: 'start', error: toWireError(error, 'KERNEL_START') });
+  }
+}
+
+async function drain(): Promise<void> {
+  try {
+    await hosted?.drain();
+  } catch (error) {
+    log.error('drain failed', { error: error instanceof Error ? error.message : String(error) });
+  }
+  send({ t: 'drained' });
+}

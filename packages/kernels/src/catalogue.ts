@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { completeManifest, type KernelManifest, type ManifestSource } from '@grace/contracts';
+import { manifest as healthMonitor } from './health_monitor/manifest.ts';
+import { manifest as immutableLog } from './immutable_log/manifest.ts';
+import { manifest as infrastructureManager } from './infrastructure_manager/manifest.ts';
+import { manifest as librarian } from './librarian/manifest.ts';
+import { manifest as memoryFusion } from './memory_fusion/manifest.ts';
+import { manifest as messageBus } from './message_bus/manifest.ts';
+import { manifest as scheduler } from './scheduler/manifest.ts';
+import { manifest as selfHealing } from './self_healing/manifest.ts';
+import { manifest as triggerMesh } from './trigger_mesh/manifest.ts';
+
+/** The kernels the product brings: those that do their job, and no others. This is the only list. */
+const KERNELS: readonly ManifestSource[] = [
+  messageBus,
+  immutableLog,
+  selfHealing,
+  infrastructureManager,
+  memoryFusion,
+  librarian,
+  healthMonitor,
+  triggerMesh,
+  scheduler,
+];
+
+/** Complete manifests; `distDir` is the folder of the bundled entries, absolute. */
+export function catalogue(distDir: string): KernelManifest[] {
+  return KERNELS.map((source) =>
+    completeManifest(source, { module: join(distDir, 'kernels', `${source.id}.js`), builtin: true }),
+  );
+}

@@ -1,0 +1,26 @@
+import { extname } from 'node:path';
+
+export const DOCUMENT_TYPES = ['md', 'txt', 'html', 'json', 'csv', 'code'] as const;
+export type DocumentType = (typeof DOCUMENT_TYPES)[number];
+
+const EXTENSIONS: Readonly<Record<DocumentType, string>> = {
+  md: 'md markdown',
+  txt: 'txt text log rst adoc',
+  html: 'html htm xhtml',
+  json: 'json jsonl ndjson',
+  csv: 'csv tsv',
+  code: 'ts mts cts tsx js mjs cjs jsx py rb go rs java kt c h cc cpp hpp cs swift php sh bash sql lua pl yaml yml toml ini css',
+};
+
+const TYPE_OF = new Map(
+  DOCUMENT_TYPES.flatMap((type) => EXTENSIONS[type].split(' ').map((extension) => [`.${extension}`, type] as const)),
+);
+
+/** By the ending of the name; undefined when no reader knows it. */
+export function typeOf(name: string): DocumentType | undefined {
+  return TYPE_OF.get(extname(name).toLowerCase());
+}
+
+export function isPdf(name: string, start: string): boolean {
+  return extname(name).toLowerCase() === '.pdf' || start.startsWith('%PDF-');
+}

@@ -1,0 +1,115 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, relative } from 'node:path';
+import { GraceError } from '@grace/contracts';
+import { readable } from './text.ts';
+
+export interface FileLimits {
+  maxFileBytes: number;
+  /** Folders that may be read; empty = no limit. */
+  roots: readonly string[];
+}
+
+/**
+ * The text of a file inside `folder` (default: the folder it is named in). `path` in the answer is the real one.
+ * @throws GraceError `BAD_INPUT` for a relative path or something that is no file, `NOT_FOUND`, `FORBIDDEN` for a link out of the folder, a
+ * place outside the roots or a file that may not be read, `TOO_LARGE`, `UNSUPPORTED_TYPE` for pdf and binary content
+ */
+export async function readFileIn(
+  path: string,
+  limits: FileLimits,
+  folder?: string,
+): Promise<{ path: string; text: string }> {
+  if (!isAbsolute(path)) throw new GraceError('BAD_INPUT', `input.path: expected an absolute path, got "${path}"`, { path });
+  const real = await resolved(path);
+  const border = folder ?? (await resolved(dirname(path)));
+  if (!isInside(border, real)) {
+    throw new GraceError('FORBIDDEN', `${path} is a link out of its folder, to ${real}; name that file instead`, { path, real });
+  }
+  await admit(real, limits);
+  // Not a link (it was resolved), and never waiting for the other end of a pipe.
+  const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error) =>
+    refuse(path, error),
+  );
+  try {
+    const bytes = await readBounded(file, path, limits.maxFileBytes);
+    if ((await resolved(path)) !== real) {
+      throw new GraceError('FORBIDDEN', `${path} led elsewhere while it was read`, { path });
+    }
+    return { path: real, text: readable(path, bytes) };
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The real path of a folder that may be read.
+ * @throws GraceError `BAD_INPUT`, `NOT_FOUND`, `FORBIDDEN`
+ */
+export async function admitFolder(path: string, limits: FileLimits): Promise<string> {
+  if (!isAbsolute(path)) {
+    throw new GraceError('BAD_INPUT', `input.folder: expected an absolute path, got "${path}"`, { path });
+  }
+  const real = await resolved(path);
+  await admit(real, limits);
+  const folder = await open(real, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => refuse(path, error));
+  try {
+    if (!(await folder.stat()).isDirectory()) {
+      throw new GraceError('BAD_INPUT', `input.folder: ${path} is no folder; use ingest for one file`, { path });
+    }
+  } finally {
+    await folder.close();
+  }
+  return real;
+}
+
+export function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way === '' || (way !== '..' && !way.startsWith('../') && !isAbsolute(way));
+}
+
+async function admit(real: string, { roots }: FileLimits): Promise<void> {
+  if (roots.length === 0) return;
+  for (const root of roots) {
+    // A root that does not exist admits nothing.
+    const known = await realpath(root).catch(() => undefined);
+    if (known !== undefined && isInside(known, real)) return;
+  }
+  throw new GraceError('FORBIDDEN', `${real} is outside the folders this kernel may read: ${roots.join(', ')}`, { path: real });
+}
+
+async function readBounded(file: FileHandle, path: string, maxBytes: number): Promise<Buffer> {
+  const stat = await file.stat();
+  if (!stat.isFile()) throw new GraceError('BAD_INPUT', `${path} is no regular file`, { path });
+  const tooLarge = (bytes: number): never => {
+    throw new GraceError('TOO_LARGE', `${path} has ${bytes} bytes or more; at most ${maxBytes} are read`, { path, maxBytes });
+  };
+  if (stat.size > maxBytes) tooLarge(stat.size);
+  // One byte of room shows whether the file grew meanwhile.
+  const buffer = Buffer.allocUnsafe(Math.max(stat.size, 4096) + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
+    length += bytesRead;
+    if (bytesRead === 0 || length === buffer.length) break;
+  }
+  if (length > maxBytes) tooLarge(length);
+  return buffer.subarray(0, length);
+}
+
+const resolved = (path: string): Promise<string> => realpath(path).catch((error) => refuse(path, error));
+
+function refuse(path: string, error: NodeJS.ErrnoException): never {
+  const reasons: Record<string, ['NOT_FOUND' | 'FORBIDDEN' | 'BAD_INPUT', string]> = {
+    ENOENT: ['NOT_FOUND', 'does not exist'],
+    ENOTDIR: ['NOT_FOUND', 'does not exist'],
+    EACCES: ['FORBIDDEN', 'may not be read by this user'],
+    EPERM: ['FORBIDDEN', 'may not be read by this user'],
+    ELOOP: ['FORBIDDEN', 'is a link, or a circle of links'],
+    ENAMETOOLONG: ['BAD_INPUT', 'is too long a path'],
+    ENXIO: ['BAD_INPUT', 'is no regular file'],
+    ERR_INVALID_ARG_VALUE: ['BAD_INPUT', 'is no path'],
+  };
+  const [code, what] = reasons[error.code ?? ''] ?? (['FORBIDDEN', `cannot be read: ${error.message}`] as const);
+  throw new GraceError(code, `${JSON.stringify(path)} ${what}`, { path, cause: error.code });
+}

@@ -1,0 +1,61 @@
+import { GraceError } from '@grace/contracts';
+import { defineKernel, type KernelContext } from '@grace/kernel-sdk';
+import { createPerformer } from './act/perform.ts';
+import { createQueue } from './act/queue.ts';
+import { createFiringJournal, RECORD_TABLES } from './fired/record.ts';
+import { createLineage } from './gates/lineage.ts';
+import { createMemory, MEMORY_TABLES } from './gates/memory.ts';
+import { createSubscriber } from './match/subscriber.ts';
+import { createMesh, type Mesh } from './mesh.ts';
+import { createProbe, PROBE_PATTERN } from './probe.ts';
+import { createShelf, SHELF_TABLES } from './rules/shelf.ts';
+import { createVerbs } from './verbs.ts';
+
+/** Actions that may wait, and how many firings act at once. */
+const QUEUE = { capacity: 1000, lanes: 8 };
+/** Less than the drain deadline of the manifest. */
+const FINISH_MS = 1500;
+
+export default defineKernel({
+  id: 'trigger_mesh',
+  async start(ctx) {
+    ctx.store.migrate([SHELF_TABLES + RECORD_TABLES + MEMORY_TABLES]);
+    const onError = (error: unknown): void => ctx.log.error('trigger work failed', { error: String(error) });
+    const lineage = createLineage();
+    const queue = createQueue(QUEUE.capacity, QUEUE.lanes, onError);
+    const journal = createFiringJournal(ctx.store, onError);
+    const memory = createMemory(ctx);
+    const shelf = createShelf(ctx.store);
+    const subscriber = createSubscriber(ctx, (message) => mesh.receive(message));
+    const performer = createPerformer(ctx, lineage);
+    const mesh: Mesh = createMesh({ ctx, subscriber, lineage, performer, queue, journal, memory });
+
+    subscriber.use(PROBE_PATTERN);
+    for (const rule of await shelf.load(ruleFile(ctx))) mesh.put(rule);
+    await subscriber.settled();
+    const probe = await createProbe(ctx, mesh, subscriber);
+    ctx.log.info('rules known', { rules: mesh.rules().length, subscriptions: subscriber.live().length });
+
+    return {
+      verbs: createVerbs({ ctx, mesh, shelf, journal, queue, subscriber }),
+      probe,
+      async drain() {
+        mesh.stop();
+        const left = await queue.finish(FINISH_MS);
+        if (left > 0) ctx.log.warn('actions given up at the end', { actions: left });
+        memory.flush();
+        journal.flush();
+      },
+    };
+  },
+});
+
+function ruleFile(ctx: KernelContext): string | null {
+  const file = ctx.config['triggers'];
+  if (file === undefined || file === null) return null;
+  if (typeof file === 'string') return file;
+  throw new GraceError(
+    'CONFIG_INVALID',
+    `kernels.trigger_mesh.config.triggers: expected the path of a rule file, got ${JSON.stringify(file)}`,
+  );
+}

@@ -1,0 +1,38 @@
+import { GraceError } from '@grace/contracts';
+import { RULE_LIMITS, type Rule } from './rule.ts';
+
+/** The validator costs a thread its start, so it is loaded when something is to be checked and not before. */
+const validator = async () => {
+  const [{ readYaml }, schemas] = await Promise.all([import('@grace/contracts/config'), import('./schema.ts')]);
+  return { readYaml, ...schemas };
+};
+
+/** A definition as it came to the verb.
+ * @throws GraceError `BAD_INPUT`, `TOO_LARGE` */
+export async function readDefinition(input: unknown): Promise<Rule> {
+  if (input === null || typeof input !== 'object' || Array.isArray(input)) {
+    throw new GraceError(
+      'BAD_INPUT',
+      `input: expected a rule like { id, on, do }, got ${JSON.stringify(input)?.slice(0, 60)}`,
+    );
+  }
+  const text = JSON.stringify(input);
+  if (text.length > RULE_LIMITS.definitionBytes) {
+    throw new GraceError(
+      'TOO_LARGE',
+      `a rule may have ${RULE_LIMITS.definitionBytes} characters, this one has ${text.length}`,
+      {
+        limit: RULE_LIMITS.definitionBytes,
+      },
+    );
+  }
+  const { readYaml, ruleSchema } = await validator();
+  return { ...readYaml(text, 'input', ruleSchema, 'BAD_INPUT'), source: 'verb' };
+}
+
+/** The rules of a file's text.
+ * @throws GraceError `CONFIG_INVALID` naming file, line and what was expected */
+export async function readRuleFile(text: string, file: string): Promise<Rule[]> {
+  const { readYaml, triggersSchema } = await validator();
+  return readYaml(text, file, triggersSchema).rules.map((rule) => ({ ...rule, source: 'file' }));
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { faultyFiles } from '../test/faulty-files.ts';
+import { freshFolder } from '../test/folder.ts';
+import { readAll } from '../test/records.ts';
+import { type Appended, openLedger, verifyLedger } from './index.ts';
+import { openLedgerOn } from './ledger.ts';
+
+interface Tried {
+  acknowledged: Map<number, { text: string; hash: string }>;
+  codes: Set<string>;
+}
+
+/** Appends in small batches and notes what was promised. */
+async function appendSome(
+  ledger: { append(text: string): Promise<Appended> },
+  prefix: string,
+  tried: Tried,
+): Promise<void> {
+  for (let round = 0; round < 5; round++) {
+    const texts = Array.from({ length: 3 }, (_, i) => `${prefix}/${round}/${i} ${'#'.repeat(60)}`);
+    const answers = await Promise.allSettled(texts.map((text) => ledger.append(text)));
+    for (const [i, answer] of answers.entries()) {
+      if (answer.status === 'rejected') tried.codes.add(answer.reason.code);
+      else tried.acknowledged.set(answer.value.seq, { text: texts[i]!, hash: answer.value.hash });
+    }
+  }
+}
+
+/** Every promise was kept, and nothing is wrong with the folder. */
+async function assertKept(dir: string, { acknowledged }: Tried, what: string): Promise<void> {
+  assert.deepEqual((await verifyLedger(dir)).problems, [], what);
+  const found = new Map((await readAll(dir)).map(({ seq, text, hash }) => [seq, { text, hash }]));
+  for (const [seq, record] of acknowledged) assert.deepEqual(found.get(seq), record, `${what}, record ${seq}`);
+}
+
+const fresh = (): Tried => ({ acknowledged: new Map(), codes: new Set() });
+
+describe('a failing file system', () => {
+  for (const [errno, code] of [
+    ['EIO', 'STORAGE_FAILED'],
+    ['ENOSPC', 'STORAGE_FULL'],
+  ] as const) {
+    for (const failCount of [1, 3, 12]) {
+      test(`${errno} at any ${failCount === 1 ? 'call' : `${failCount} calls`} of a scenario loses nothing acknowledged, and service returns`, async (t) => {
+        const root = await freshFolder(t);
+        let reached = true;
+        for (let failAt = 1; reached; failAt++) {
+          const dir = join(root, `${failAt}`);
+          const what = `${errno} x ${failCount} at call ${failAt}`;
+          const { files, faults } = faultyFiles({ failAt, failCount, errno });
+          const tried = fresh();
+          const ledger = await openLedgerOn(files, { dir, segmentBytes: 900, groupCommitMs: 0 }).catch((error) => {
+            assert.equal(error.code, code, what);
+          });
+          if (ledger) {
+            await appendSome(ledger, 'during', tried);
+            reached = faults.calls >= failAt;
+            faults.failAt = 0;
+            assert.ok((await ledger.append('service is back')).seq > 0, what);
+            await ledger.close();
+          }
+          for (const seen of tried.codes) assert.equal(seen, code, what);
+          await assertKept(dir, tried, what);
+          const again = await openLedger({ dir });
+          await appendSome(again, 'after', tried);
+          await again.close();
+          assert.ok(tried.acknowledged.size >= 15, what);
+          await assertKept(dir, tried, what);
+          await rm(dir, { recursive: true });
+        }
+      });
+    }
+  }
+
+  test('writes that are cut short are continued', async (t) => {
+    const dir = await freshFolder(t);
+    const { files } = faultyFiles({ shortBytes: 7 });
+    const tried = fresh();
+    const ledger = await openLedgerOn(files, { dir });
+    await appendSome(ledger, 'short', tried);
+    await ledger.close();
+    assert.equal(tried.acknowledged.size, 15);
+    await assertKept(dir, tried, 'short writes');
+  });
+
+  test('a disk that fills up at any byte refuses, keeps what it promised, and serves again when there is space', async (t) => {
+    const root = await freshFolder(t);
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 2500 }), async (spaceBytes) => {
+        const dir = join(root, `${run++}`);
+        const { files, faults } = faultyFiles({ spaceBytes });
+        const tried = fresh();
+        const ledger = await openLedgerOn(files, { dir, segmentBytes: 1200, groupCommitMs: 0 });
+        await appendSome(ledger, 'filling', tried);
+        assert.deepEqual([...tried.codes], spaceBytes < 2400 ? ['STORAGE_FULL'] : [...tried.codes]);
+        faults.spaceBytes = Number.POSITIVE_INFINITY;
+        await appendSome(ledger, 'space again', tried);
+        await ledger.close();
+        assert.ok(tried.acknowledged.size >= 15);
+        await assertKept(dir, tried, `${spaceBytes} bytes`);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('a real full file system refuses with STORAGE_FULL and serves again when there is space', async (t) => {
+    const disk = await smallDisk(t);
+    if (disk === null) return t.skip('mounting a tmpfs needs privilege, which this user does not have');
+    const ballast = join(disk, 'ballast');
+    await writeFile(ballast, Buffer.alloc(700_000));
+    const dir = join(disk, 'ledger');
+    const tried = fresh();
+    const ledger = await openLedger({ dir, segmentBytes: 100_000 });
+    while (tried.codes.size === 0) await appendSome(ledger, 'x'.repeat(3000), tried);
+    assert.deepEqual([...tried.codes], ['STORAGE_FULL']);
+    const promised = tried.acknowledged.size;
+    await rm(ballast);
+    await appendSome(ledger, 'space again', tried);
+    assert.equal(tried.acknowledged.size, promised + 15);
+    await ledger.close();
+    await assertKept(dir, tried, 'full tmpfs');
+  });
+});
+
+/** A file system of 1 MB; null when this user may not mount one. */
+async function smallDisk(t: TestContext): Promise<string | null> {
+  const point = join(await freshFolder(t), 'disk');
+  await mkdir(point);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', point], { stdio: 'pipe' });
+  } catch {
+    return null;
+  }
+  return point;
+}

@@ -1,0 +1,11 @@
+/**
+ * @module
+ * An append-only, hash-linked, crash-safe store of records. What `append` has answered is on disk; what a crash leaves half written is cut
+ * off and recorded; damage is never repaired silently. Used by the supervisor's journal and by the immutable_log kernel.
+ */
+export type { Appended } from './append-queue.ts';
+export { GENESIS_HASH, MAX_PAYLOAD_BYTES, type RecordKind } from './format.ts';
+export { type Ledger, type LedgerOptions, openLedger } from './ledger.ts';
+export { type LedgerRecord, readLedger } from './read.ts';
+export type { LedgerProblem, ProblemKind } from './sequence.ts';
+export { type Verification, verifyLedger } from './verify.ts';

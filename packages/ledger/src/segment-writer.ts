@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import { storageError } from './failure.ts';
+import { type FileLayer, type LedgerFile, writeAll } from './files.ts';
+import { encodeHeader, encodeRecord, RECORD_OVERHEAD_BYTES, type RecordDraft, SEGMENT_HEADER_BYTES } from './format.ts';
+import type { Marks } from './marks.ts';
+import { segmentName } from './segments.ts';
+import type { Standing } from './standing.ts';
+
+export interface WriterSettings {
+  dir: string;
+  segmentBytes: number;
+  sync: boolean;
+}
+
+interface Encoded {
+  batch: readonly RecordDraft[];
+  bytes: Buffer;
+  hashes: string[];
+  previousHash: string;
+  last: { seq: number; hash: string };
+}
+
+/**
+ * Writes batches, one at a time. What counts is what a batch has reached: `last` and the length of the segment move only after the sync.
+ * A failed batch leaves bytes behind that are cut off before anything else is written; until that has worked nothing is accepted.
+ */
+export class SegmentWriter {
+  last: { seq: number; hash: string };
+  readonly #files: FileLayer;
+  readonly #settings: WriterSettings;
+  readonly #marks: Marks;
+  #file: LedgerFile | null = null;
+  #length = 0;
+  /** Bytes behind `#length` may exist that belong to nobody. */
+  #dirty = false;
+  /** The next batch begins a new segment. Stays set until one exists: its name is taken from the next seq, so no record may go elsewhere. */
+  #rollDue = true;
+  #ahead: Encoded | null = null;
+  /** Two in turn: one is being written while the next batch is encoded into the other. */
+  #buffers: [Buffer, Buffer] = [Buffer.allocUnsafe(0), Buffer.allocUnsafe(0)];
+
+  constructor(files: FileLayer, settings: WriterSettings, standing: Standing) {
+    this.#files = files;
+    this.#settings = settings;
+    this.#marks = standing.marks;
+    this.last = standing.last;
+  }
+
+  /** Goes on in the newest segment. */
+  async resume(tail: NonNullable<Standing['tail']>): Promise<void> {
+    this.#file = await this.#files.open(tail.segment.path, 'write');
+    this.#length = tail.length;
+    this.#rollDue = false;
+  }
+
+  /** Cuts the segment at its good length, durably. */
+  async cut(): Promise<void> {
+    this.#dirty = true;
+    await this.#mend();
+  }
+
+  /**
+   * Resolves with the hash of each record when all are durable. While the disk syncs, `upNext` is asked for the batch that comes next, so
+   * that it is encoded by then; its place holds only if this batch succeeds, else it is encoded again.
+   * @throws GraceError `STORAGE_FULL`, `STORAGE_FAILED`: none of the batch counts
+   */
+  async commit(batch: readonly RecordDraft[], upNext?: () => readonly RecordDraft[] | null): Promise<string[]> {
+    try {
+      if (this.#dirty) await this.#mend();
+      const encoded = this.#isAhead(batch) ? this.#ahead! : this.#encode(batch, this.last);
+      this.#ahead = null;
+      const fits = this.#length + encoded.bytes.length <= this.#settings.segmentBytes;
+      if (!fits && this.#length > SEGMENT_HEADER_BYTES) this.#rollDue = true;
+      if (this.#rollDue) await this.#roll();
+      this.#dirty = true;
+      await writeAll(this.#file!, encoded.bytes, this.#length);
+      const synced = this.#sync(this.#file!);
+      const next = upNext?.();
+      if (next) this.#ahead = this.#encode(next, encoded.last);
+      await synced;
+      this.#dirty = false;
+      this.#marks.note(this.last.seq + 1, this.#length);
+      this.#length += encoded.bytes.length;
+      this.last = encoded.last;
+      return encoded.hashes;
+    } catch (error) {
+      // Tried at once so that space is free again; when it fails too, the next batch begins with it.
+      if (this.#dirty) await this.#mend().catch(() => undefined);
+      throw storageError(error, `${this.#settings.dir}: a batch of ${batch.length} records was not written`);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#dirty) await this.#mend().catch(() => undefined);
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  #isAhead(batch: readonly RecordDraft[]): boolean {
+    return this.#ahead?.batch === batch && this.#ahead.previousHash === this.last.hash;
+  }
+
+  #encode(batch: readonly RecordDraft[], before: { seq: number; hash: string }): Encoded {
+    let length = 0;
+    for (const record of batch) length += RECORD_OVERHEAD_BYTES + record.payloadBytes;
+    this.#buffers.reverse();
+    if (this.#buffers[0].length < length) this.#buffers[0] = Buffer.allocUnsafe(length);
+    const bytes = this.#buffers[0].subarray(0, length);
+    const hashes: string[] = [];
+    let { seq, hash } = before;
+    let at = 0;
+    for (const [batchIndex, record] of batch.entries()) {
+      hash = encodeRecord(bytes, at, record, { seq: ++seq, batchIndex, previousHash: hash });
+      hashes.push(hash);
+      at += RECORD_OVERHEAD_BYTES + record.payloadBytes;
+    }
+    return { batch, bytes, hashes, previousHash: before.hash, last: { seq, hash } };
+  }
+
+  async #mend(): Promise<void> {
+    if (this.#file) {
+      await this.#file.truncate(this.#length);
+      await this.#sync(this.#file);
+    }
+    this.#dirty = false;
+  }
+
+  /** The new segment exists, with its name, before the first record goes into it; the old one is closed only then. */
+  async #roll(): Promise<void> {
+    const firstSeq = this.last.seq + 1;
+    const segment = { name: segmentName(firstSeq), path: join(this.#settings.dir, segmentName(firstSeq)), firstSeq };
+    const file = await this.#files.open(segment.path, 'create');
+    try {
+      await writeAll(file, encodeHeader({ firstSeq, createdMs: Date.now(), previousHash: this.last.hash }), 0);
+      await this.#sync(file);
+      if (this.#settings.sync) await this.#files.syncFolder(this.#settings.dir);
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      await this.#files.remove(segment.path).catch(() => undefined);
+      throw error;
+    }
+    const old = this.#file;
+    this.#file = file;
+    this.#length = SEGMENT_HEADER_BYTES;
+    this.#rollDue = false;
+    this.#marks.open(segment);
+    await old?.close().catch(() => undefined);
+  }
+
+  async #sync(file: LedgerFile): Promise<void> {
+    if (this.#settings.sync) await file.sync();
+  }
+}

@@ -1,0 +1,94 @@
+import { type FaultLease, GraceError, SLOT, systemClock, type ThreadFault } from '@grace/contracts';
+import type { ThreadHandle } from './thread-handle.ts';
+
+interface Held {
+  lease: FaultLease;
+  thread: ThreadHandle | null;
+  endMono: number;
+  lapseMono: number;
+}
+
+export interface FaultHost {
+  apply(lease: FaultLease): { appliedMono: number };
+  renew(id: string): { active: boolean };
+  undo(id: string): { verified: boolean };
+  list(): { id: string; kind: string; target: string; untilMono: number }[];
+  stop(): void;
+}
+
+/** How often leases are looked at, ms. The thread itself ends a fault by the time in its slot, also between two looks. */
+const LOOK_MS = 50;
+
+/**
+ * Holds the leases of faults in this cell. A fault acts while its lease is renewed; a runner that is gone ends all its faults by silence.
+ */
+export function createFaultHost(
+  find: (kernel: string) => ThreadHandle | undefined,
+  onUndone: (lease: FaultLease, why: 'lapsed' | 'expired' | 'target gone') => void,
+): FaultHost {
+  const leases = new Map<string, Held>();
+
+  const untilNs = (held: Held): bigint => BigInt(Math.round(Math.min(held.endMono, held.lapseMono) * 1000)) * 1000n;
+  const extend = (held: Held): void => {
+    held.lapseMono = systemClock.monoMs() + held.lease.ttlMs;
+    if (held.thread) Atomics.store(held.thread.slot, SLOT.faultUntilNs, untilNs(held));
+  };
+  const end = (id: string): void => {
+    const held = leases.get(id);
+    leases.delete(id);
+    if (held?.thread) Atomics.store(held.thread.slot, SLOT.faultUntilNs, 0n);
+  };
+
+  const timer = setInterval(() => {
+    const now = systemClock.monoMs();
+    for (const [id, held] of leases) {
+      const gone = held.thread !== null && find(held.lease.target) !== held.thread;
+      const why = gone ? 'target gone' : now >= held.endMono ? 'expired' : now >= held.lapseMono ? 'lapsed' : null;
+      if (!why) continue;
+      end(id);
+      onUndone(held.lease, why);
+    }
+  }, LOOK_MS);
+
+  return {
+    apply(lease) {
+      const now = systemClock.monoMs();
+      if (lease.kind === 'segmentation_fault') {
+        // After the answer has left: the whole process ends here, by the real signal.
+        setTimeout(() => process.kill(process.pid, 'SIGSEGV'), 5);
+        return { appliedMono: now };
+      }
+      const thread = find(lease.target);
+      if (!thread || thread.incarnation !== lease.incarnation) {
+        throw new GraceError('FAULT_TARGET', `${lease.target} is not here in incarnation ${lease.incarnation}`);
+      }
+      for (const held of leases.values()) {
+        if (held.thread === thread)
+          throw new GraceError('CONFLICT', `${lease.target} holds the fault ${held.lease.kind} already`);
+      }
+      const held: Held = { lease, thread, endMono: now + lease.durationMs, lapseMono: now + lease.ttlMs };
+      leases.set(lease.id, held);
+      extend(held);
+      thread.send({ t: 'fault', kind: lease.kind as ThreadFault, lease: lease.id, params: lease.params });
+      return { appliedMono: now };
+    },
+    renew(id) {
+      const held = leases.get(id);
+      if (!held) return { active: false };
+      extend(held);
+      return { active: true };
+    },
+    undo(id) {
+      end(id);
+      return { verified: !leases.has(id) };
+    },
+    list: () =>
+      Array.from(leases.values(), (held) => ({
+        id: held.lease.id,
+        kind: held.lease.kind,
+        target: held.lease.target,
+        untilMono: Math.min(held.endMono, held.lapseMono),
+      })),
+    stop: () => clearInterval(timer),
+  };
+}

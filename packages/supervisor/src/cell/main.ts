@@ -1,0 +1,73 @@
+/** The entry of a cell: a host process for kernel threads. It dials the supervisor, and dials again when the supervisor comes back. */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { GraceError, HOME, PROTOCOL } from '@grace/contracts';
+import { Channel, connectSocket } from '@grace/control';
+import { readPlan } from '../plan-file.ts';
+import { type Agent, createAgent } from './agent.ts';
+import { openLogFile } from './log-file.ts';
+
+const { values } = parseArgs({
+  options: { plan: { type: 'string' }, cell: { type: 'string' }, incarnation: { type: 'string' } },
+});
+const cell = values.cell!;
+const incarnation = Number(values.incarnation);
+const plan = readPlan(values.plan!);
+process.title = `grace-cell ${cell}`;
+
+const logs = openLogFile(join(plan.home, HOME.logs, `${cell}.log`), {
+  level: plan.settings.logLevel,
+  maxBytes: plan.settings.logMaxBytes,
+  files: plan.settings.logFiles,
+});
+let channel: Channel | undefined;
+let leaving = false;
+
+const agent: Agent = createAgent({
+  plan,
+  cell,
+  logs,
+  notice: (name, data) => void channel?.notice(name, data),
+  ask: (method, params, deadlineMs) =>
+    channel
+      ? channel.request(method, params, deadlineMs)
+      : Promise.reject(new GraceError('NOT_RUNNING', 'the supervisor is not connected at the moment')),
+  exit() {
+    leaving = true;
+    logs.close();
+    process.exit(0);
+  },
+});
+
+/** Stays connected while there is a supervisor; without one for `orphanMs` it drains and ends, so nothing is left behind. */
+async function stayConnected(): Promise<void> {
+  let lostAt = performance.now();
+  while (!leaving) {
+    try {
+      const socket = await connectSocket(join(plan.home, HOME.controlSocket), 1000);
+      const closed = Promise.withResolvers<void>();
+      channel = new Channel(socket, {
+        onRequest: (method, params) => agent.request(method, params),
+        onNotice: (name, data) => agent.take(name, data),
+        onClose: () => closed.resolve(),
+      });
+      await channel.request('cell.hello', { protocol: PROTOCOL, cell, pid: process.pid, incarnation }, 5000);
+      await closed.promise;
+      lostAt = performance.now();
+    } catch (error) {
+      channel?.close();
+      // A supervisor that does not know this cell has replaced it already.
+      if (error instanceof GraceError && error.code === 'PROTOCOL') break;
+    }
+    channel = undefined;
+    if (performance.now() - lostAt > plan.settings.orphanMs) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  if (!leaving) await agent.retire();
+}
+
+// The supervisor decides when a cell ends; a Ctrl-C on the terminal reaches the whole group and must not.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => void agent.retire());
+
+await stayConnected();

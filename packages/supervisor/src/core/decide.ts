@@ -1,0 +1,153 @@
+import { takeDenied, takeMuted, takeUnmuted } from './bus-guard.ts';
+import { cellExit } from './cells.ts';
+import { Draft } from './draft.ts';
+import type { Command, CoreEvent } from './events.ts';
+import { isolateByHand, restartByHand } from './hand.ts';
+import { hasOpen, openIncident } from './incidents.ts';
+import { laterProbe, takeMachine, takeSample } from './judgement.ts';
+import { goDown, settleDown, startFailed } from './restart.ts';
+import { bringUp, cellOnline, firstProbe, kernelLoaded, kernelStarted } from './start.ts';
+import type { CoreState, KernelRecord } from './state.ts';
+import { beginStop } from './stop.ts';
+import { whatIsDue } from './tick.ts';
+
+/**
+ * The decision core: `(state, event, now) -> (state, commands)`. No clock, no timer, no socket, no randomness of its own, so a schedule of
+ * events replays exactly. Events of an incarnation that is no more are ignored.
+ */
+export function decide(state: CoreState, event: CoreEvent, now: number): { state: CoreState; commands: Command[] } {
+  const draft = new Draft(state, now);
+  apply(draft, event);
+  whatIsDue(draft);
+  return { state: draft.state, commands: draft.commands };
+}
+
+function apply(draft: Draft, event: CoreEvent): void {
+  switch (event.t) {
+    case 'boot':
+      for (const id of Object.keys(draft.state.kernels)) bringUp(draft, id, 'boot');
+      return;
+    case 'tick':
+      return;
+    case 'cell-online':
+      if (draft.cell(event.cell).incarnation === event.incarnation) cellOnline(draft, event.cell, event.pid);
+      return;
+    case 'cell-exit':
+      if (draft.cell(event.cell).incarnation === event.incarnation)
+        cellExit(draft, event.cell, { pid: event.pid, code: event.code, signal: event.signal });
+      return;
+    case 'loaded':
+      present(draft, event, () => kernelLoaded(draft, event.kernel, event.tid));
+      return;
+    case 'started':
+      present(draft, event, (kernel) => {
+        if (kernel.state === 'starting') kernelStarted(draft, event.kernel, event.verbs);
+      });
+      return;
+    case 'start-failed':
+      present(draft, event, (kernel) => {
+        if (kernel.state === 'waiting' || kernel.state === 'starting') startFailed(draft, event.kernel, event.error);
+      });
+      return;
+    case 'probed':
+      present(draft, event, (kernel) => {
+        kernel.probe.inFlight = false;
+        if (kernel.state === 'probing') firstProbe(draft, event.kernel, event.ok, event.detail, event.error);
+        else if (kernel.state === 'running') laterProbe(draft, event.kernel, event.ok, event.ms, event.error);
+      });
+      return;
+    case 'exited':
+      present(draft, event, (kernel) => threadExit(draft, event, kernel));
+      return;
+    case 'drained':
+      present(draft, event, (kernel) => {
+        if (kernel.state === 'draining')
+          goDown(draft, event.kernel, (kernel.cause as 'manual' | null) ?? 'manual', 'drained');
+      });
+      return;
+    case 'stuck':
+      present(draft, event, (kernel) => {
+        draft.journal(
+          {
+            name: 'kernel:stuck',
+            kernel: event.kernel,
+            cell: kernel.cell,
+            incarnation: kernel.incarnation,
+            data: { rung: 'terminate did not return', evidence: { next: 'end of the cell' } },
+          },
+          kernel.correlation,
+        );
+        draft.order({ do: 'kill-cell', cell: kernel.cell, incarnation: draft.cell(kernel.cell).incarnation });
+      });
+      return;
+    case 'sample':
+      takeSample(draft, event.sample);
+      return;
+    case 'machine':
+      takeMachine(draft, event.busy, event.lagMs);
+      return;
+    case 'denied':
+      takeDenied(draft, event.principal, event.count, event.windowMs, event.threshold);
+      return;
+    case 'muted':
+      takeMuted(draft, event.principal, event.denied, event.periodMs);
+      return;
+    case 'unmuted':
+      takeUnmuted(draft, event.principal);
+      return;
+    case 'correlate':
+      for (const id of event.kernels) {
+        const kernel = draft.state.kernels[id];
+        if (kernel && (event.correlation !== undefined || !hasOpen(draft, id))) kernel.correlation = event.correlation;
+      }
+      return;
+    case 'restart':
+      restartByHand(draft, event.kernel, event.by, event.reason, event.correlation);
+      return;
+    case 'isolate':
+      isolateByHand(draft, event.kernel, event.by);
+      return;
+    case 'stop':
+      beginStop(draft, event.reason, event.timeoutMs);
+      return;
+    default:
+      event satisfies never;
+  }
+}
+
+/** Runs `act` when the event speaks of the present incarnation. */
+function present(
+  draft: Draft,
+  event: { kernel: string; incarnation: number },
+  act: (kernel: KernelRecord) => void,
+): void {
+  const kernel = draft.state.kernels[event.kernel];
+  if (kernel && kernel.incarnation === event.incarnation) act(kernel);
+}
+
+function threadExit(draft: Draft, event: Extract<CoreEvent, { t: 'exited' }>, kernel: KernelRecord): void {
+  const expected = kernel.state === 'stopping' || kernel.state === 'draining';
+  if (!expected && kernel.thread === 'none') return;
+  draft.journal(
+    {
+      name: 'kernel:exit',
+      kernel: event.kernel,
+      cell: kernel.cell,
+      incarnation: event.incarnation,
+      data: { code: event.code, expected, ...(event.error ? { error: event.error } : {}) },
+    },
+    kernel.correlation,
+  );
+  const reason = event.error
+    ? `${event.error.code}: ${event.error.message}`
+    : `its thread ended with code ${event.code}`;
+  if (!expected) {
+    kernel.error = event.error ?? { code: 'KERNEL_GONE', message: reason };
+    kernel.cause = kernel.state === 'running' ? (event.code === 0 && !event.error ? 'ended' : 'crash') : 'start';
+    openIncident(draft, kernel.state === 'running' ? 'kernel_crash' : 'kernel_start_failed', event.kernel, 'exit', {
+      code: event.code,
+      error: event.error?.message ?? null,
+    });
+  }
+  settleDown(draft, event.kernel, reason);
+}

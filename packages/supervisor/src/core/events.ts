@@ -1,0 +1,47 @@
+import type { CellSample, WireError } from '@grace/contracts';
+
+/** What happens to the core: everything from outside, already measured. */
+export type CoreEvent =
+  | { t: 'boot' }
+  | { t: 'tick' }
+  | { t: 'cell-online'; cell: string; incarnation: number; pid: number }
+  | { t: 'cell-exit'; cell: string; incarnation: number; pid: number; code: number | null; signal: string | null }
+  | { t: 'loaded'; kernel: string; incarnation: number; tid: number }
+  | { t: 'started'; kernel: string; incarnation: number; verbs: string[] }
+  | { t: 'start-failed'; kernel: string; incarnation: number; error: WireError }
+  | {
+      t: 'probed';
+      kernel: string;
+      incarnation: number;
+      ok: boolean;
+      ms: number;
+      detail: Record<string, unknown>;
+      error: WireError | null;
+    }
+  | { t: 'exited'; kernel: string; incarnation: number; code: number; error: WireError | null }
+  | { t: 'drained'; kernel: string; incarnation: number }
+  /** `terminate()` did not return: the thread sits in native code. */
+  | { t: 'stuck'; kernel: string; incarnation: number }
+  | { t: 'sample'; sample: CellSample }
+  | { t: 'machine'; busy: number; lagMs: number }
+  | { t: 'denied'; principal: string; count: number; windowMs: number; threshold: number }
+  | { t: 'muted'; principal: string; denied: number; periodMs: number }
+  | { t: 'unmuted'; principal: string }
+  /** A fault was injected on purpose; only its correlation is remembered, never that it is a drill. */
+  | { t: 'correlate'; kernels: string[]; correlation: string | undefined }
+  | { t: 'restart'; kernel: string; by: string; reason: string; correlation: string | undefined }
+  | { t: 'isolate'; kernel: string; by: string }
+  | { t: 'stop'; reason: string; timeoutMs: number };
+
+/** What the core wants done. Each has an outcome that comes back as an event, or a deadline in the core. */
+export type Command =
+  | { do: 'spawn-cell'; cell: string; incarnation: number }
+  | { do: 'kill-cell'; cell: string; incarnation: number }
+  | { do: 'end-cell'; cell: string; incarnation: number }
+  | { do: 'load'; kernel: string; cell: string; incarnation: number }
+  | { do: 'start'; kernel: string; cell: string; incarnation: number; deadlineMs: number }
+  | { do: 'probe'; kernel: string; cell: string; incarnation: number; deadlineMs: number }
+  | { do: 'drain'; kernel: string; cell: string; incarnation: number; deadlineMs: number }
+  | { do: 'terminate'; kernel: string; cell: string; incarnation: number; deadlineMs: number }
+  | { do: 'journal'; draft: import('@grace/contracts').AnyDraft }
+  | { do: 'finish' };

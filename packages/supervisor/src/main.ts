@@ -1,0 +1,25 @@
+/** The supervisor process. No kernel code ever runs in it. `--plan FILE`: what to run; written by the command line. */
+import { parseArgs } from 'node:util';
+import { GraceError, toWireError } from '@grace/contracts';
+import { readPlan } from './plan-file.ts';
+import { runSupervisor } from './supervisor.ts';
+
+const { values } = parseArgs({ options: { plan: { type: 'string' } } });
+
+try {
+  if (!values.plan) throw new GraceError('USAGE', 'the supervisor is started with --plan FILE');
+  const plan = readPlan(values.plan);
+  const supervisor = await runSupervisor(plan, values.plan);
+  const stop = (signal: string) => (): void => supervisor.stop(signal, 10_000);
+  process.on('SIGTERM', stop('SIGTERM'));
+  process.on('SIGINT', stop('SIGINT'));
+  const left = await supervisor.ended;
+  process.exit(left.length === 0 ? 0 : 1);
+} catch (error) {
+  const wire = toWireError(error);
+  // The starter reads this line; it is the only thing the supervisor ever prints.
+  process.stderr.write(
+    `${JSON.stringify({ grace: 'supervisor', error: { code: wire.code, message: wire.message } })}\n`,
+  );
+  process.exit(1);
+}

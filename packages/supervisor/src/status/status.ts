@@ -1,0 +1,95 @@
+import {
+  type BusTotals,
+  hasThread,
+  type KernelStatus,
+  type MutedPrincipal,
+  type StatusDocument,
+  type SystemPlan,
+} from '@grace/contracts';
+import type { CoreState, KernelRecord } from '../core/state.ts';
+
+export interface StatusParts {
+  plan: SystemPlan;
+  state: CoreState;
+  now: number;
+  bus: BusTotals & { muted: MutedPrincipal[] };
+  lagMsMax: number;
+  journalSeq: number;
+}
+
+/** `grace status --json`, from the core's state. Pure. */
+export function statusDocument(parts: StatusParts): StatusDocument {
+  const { plan, state, now } = parts;
+  const kernels = Object.entries(state.kernels);
+  const ready = kernels.filter(([, kernel]) => kernel.state === 'running').length;
+  const phase =
+    state.phase === 'running'
+      ? ready === kernels.length
+        ? 'running'
+        : 'degraded'
+      : state.phase === 'booting'
+        ? 'booting'
+        : 'stopping';
+  return {
+    system: {
+      state: phase,
+      ready,
+      total: kernels.length,
+      uptimeMs: Math.round(now - state.startedMono),
+      pid: process.pid,
+      home: plan.home,
+      armed: plan.armed,
+      version: plan.version,
+      enforcement: { cpu: 'none', memory: 'heap: V8 resource limits per thread; off-heap: none' },
+      lagMsMax: Math.round(parts.lagMsMax),
+      journalSeq: parts.journalSeq,
+    },
+    cells: Object.entries(state.cells).map(([id, cell]) => ({
+      id,
+      pid: cell.pid,
+      state: cell.state === 'stopping' ? 'down' : cell.state,
+      incarnation: cell.incarnation,
+      rssBytes: cell.sample?.rssBytes ?? null,
+      cpuPercent: cell.sample?.cpuPercent ?? null,
+      kernels: kernels.filter(([, kernel]) => kernel.cell === id).map(([kernel]) => kernel),
+    })),
+    kernels: kernels.map(([id, kernel]) => kernelStatus(id, kernel, now)),
+    bus: parts.bus,
+  };
+}
+
+function kernelStatus(id: string, kernel: KernelRecord, now: number): KernelStatus {
+  const up = hasThread(kernel.state);
+  const last = up ? kernel.window.at(-1) : undefined;
+  return {
+    id,
+    title: kernel.manifest.title,
+    state: kernel.state,
+    cell: kernel.cell,
+    tid: kernel.tid,
+    incarnation: kernel.incarnation,
+    restarts: kernel.restarts,
+    readyMs: kernel.readyMs,
+    heartbeatAgeMs: last ? Math.round(last.heartbeatAgeMs + now - last.atMono) : null,
+    cpuPercent: cpuPercent(kernel),
+    heapBytes: last?.heapBytes ?? null,
+    externalBytes: last?.externalBytes ?? null,
+    elu: last?.elu ?? null,
+    condition: kernel.condition,
+    limits: kernel.manifest.limits,
+    throttled: false,
+    quarantined: kernel.state === 'quarantined',
+    needs: [...kernel.manifest.needs],
+    logs: last?.logs ?? 0,
+    lastProbe: kernel.probe.last,
+    error: kernel.error,
+  };
+}
+
+/** CPU of the thread over the window, percent of one core. */
+function cpuPercent(kernel: KernelRecord): number | null {
+  const first = kernel.window.find((sample) => sample.cpuMs !== null);
+  const last = kernel.window.at(-1);
+  if (!first || !last || last.cpuMs === null || last.atMono - first.atMono < 50) return null;
+  return Math.round(((last.cpuMs - first.cpuMs!) / (last.atMono - first.atMono)) * 1000) / 10;
+}
