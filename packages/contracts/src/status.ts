@@ -18,6 +18,8 @@ export interface StatusDocument {
     enforcement: { cpu: 'cgroup2' | 'cgroup1' | 'inspector' | 'none'; memory: string };
     lagMsMax: number;
     journalSeq: number;
+    /** Journal records the disk refused; 0 unless it is full or broken. */
+    journalRefused: number;
   };
   cells: {
     id: string;

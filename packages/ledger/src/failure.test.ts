@@ -52,6 +52,7 @@ describe('a failing file system', () => {
         for (let failAt = 1; reached; failAt++) {
           const dir = join(root, `${failAt}`);
           const what = `${errno} x ${failCount} at call ${failAt}`;
+          await mkdir(dir);
           const { files, faults } = faultyFiles({ failAt, failCount, errno });
           const tried = fresh();
           const ledger = await openLedgerOn(files, { dir, segmentBytes: 900, groupCommitMs: 0 }).catch((error) => {
@@ -130,6 +131,11 @@ describe('a failing file system', () => {
 
 /** A file system of 1 MB; null when this user may not mount one. */
 async function smallDisk(t: TestContext): Promise<string | null> {
+  let mounted: string | null = null;
+  // Before the folder is removed: hooks run in this order.
+  t.after(() => {
+    if (mounted !== null) execFileSync('umount', [mounted]);
+  });
   const point = join(await freshFolder(t), 'disk');
   await mkdir(point);
   try {
@@ -137,5 +143,6 @@ async function smallDisk(t: TestContext): Promise<string | null> {
   } catch {
     return null;
   }
+  mounted = point;
   return point;
 }

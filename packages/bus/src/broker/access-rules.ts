@@ -82,7 +82,8 @@ function compile(rules: readonly AclRules[], direction: 'publish' | 'subscribe',
   const compiled: Direction = { allow: new SubjectTrie(), deny: new SubjectTrie() };
   for (const rule of rules) {
     for (const effect of ['allow', 'deny'] as const) {
-      for (const pattern of rule[direction][effect]) compiled[effect].add(pattern.replaceAll('{self}', principal), true);
+      for (const pattern of rule[direction][effect])
+        compiled[effect].add(pattern.replaceAll('{self}', principal), true);
     }
   }
   return compiled;
@@ -93,7 +94,10 @@ function check(rules: AclRules, place: string): void {
     for (const effect of ['allow', 'deny'] as const) {
       for (const [i, pattern] of rules[direction][effect].entries()) {
         if (isPattern(pattern)) continue;
-        throw new GraceError('CONFIG_INVALID', `${place}.${direction}.${effect}[${i}]: "${pattern}" is not a pattern of subjects`);
+        throw new GraceError(
+          'CONFIG_INVALID',
+          `${place}.${direction}.${effect}[${i}]: "${pattern}" is not a pattern of subjects`,
+        );
       }
     }
   }

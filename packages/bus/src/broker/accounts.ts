@@ -17,7 +17,9 @@ export class Accounts {
     const family = familyOf(subject);
     const account = this.#families.get(family);
     if (account) return account;
-    return this.#families.size < MAX_FAMILIES ? this.#open(family) : (this.#families.get(OTHER_FAMILIES) ?? this.#open(OTHER_FAMILIES));
+    return this.#families.size < MAX_FAMILIES
+      ? this.#open(family)
+      : (this.#families.get(OTHER_FAMILIES) ?? this.#open(OTHER_FAMILIES));
   }
 
   /** Copies of all accounts and their sum. `waiting` names the account of each delivery that waits. */

@@ -1,10 +1,16 @@
 import { REPLY_FIELDS } from '../wire/frames.ts';
+import { measure } from '../wire/payload.ts';
 import type { Ranges } from '../wire/ranges.ts';
 import type { Connection } from './connection.ts';
 import type { Router } from './router.ts';
 
 /** Takes the acknowledgements of one frame. Numbers that are not outstanding are ignored. */
-export function acknowledge(connection: Connection, ranges: Ranges, outcome: 'handled' | 'rejected', router: Router): void {
+export function acknowledge(
+  connection: Connection,
+  ranges: Ranges,
+  outcome: 'handled' | 'rejected',
+  router: Router,
+): void {
   const { unacknowledged } = connection;
   for (let r = 0; r + 1 < ranges.length; r += 2) {
     const from = ranges[r]!;
@@ -25,7 +31,6 @@ export function answer(
   connection: Connection,
   replies: unknown[],
   maxPayloadBytes: number,
-  measure: (payload: unknown, limit: number) => number,
   news: (asker: Connection) => void,
 ): void {
   for (let r = 0; r + REPLY_FIELDS <= replies.length; r += REPLY_FIELDS) {

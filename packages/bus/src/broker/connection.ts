@@ -85,7 +85,9 @@ export class Connection {
 
   /** Whether nothing but refusals is to be said. */
   get onlyRefusals(): boolean {
-    return this.#refused.length > 0 && this.#accepted.length === 0 && this.#replies.length === 0 && this.ready.size === 0;
+    return (
+      this.#refused.length > 0 && this.#accepted.length === 0 && this.#replies.length === 0 && this.ready.size === 0
+    );
   }
 
   /** The next frame, most urgent deliveries first; undefined when there is nothing to say. `expired` takes requests that are too late. */

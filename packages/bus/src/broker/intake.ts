@@ -82,12 +82,20 @@ export class Intake {
     connection.refuse(first + from, first + count - 1, 'BUS_MUTED', 'muted after denied messages');
   }
 
-  #admit(connection: Connection, number: number, heads: unknown[], at: number, payload: unknown, nowMono: number): void {
+  #admit(
+    connection: Connection,
+    number: number,
+    heads: unknown[],
+    at: number,
+    payload: unknown,
+    nowMono: number,
+  ): void {
     const refuse = (code: ErrorCode, words: string): void => connection.refuse(number, number, code, words);
     const subject = heads[at] as string;
     const id = heads[at + 2];
     const { principal } = connection;
-    if (typeof id !== 'string' || id.length > MAX_ID_LENGTH) return refuse('BAD_INPUT', `the id is longer than ${MAX_ID_LENGTH} characters`);
+    if (typeof id !== 'string' || id.length > MAX_ID_LENGTH)
+      return refuse('BAD_INPUT', `the id is longer than ${MAX_ID_LENGTH} characters`);
     const bytes = measure(payload, this.#maxPayloadBytes);
     if (bytes > this.#maxPayloadBytes) {
       return refuse('BUS_TOO_LARGE', `the bus carries payloads of up to ${this.#maxPayloadBytes} bytes`);
@@ -95,19 +103,24 @@ export class Intake {
     let flags = heads[at + 1] as number;
     if ((flags & SEEN_BIT) !== 0 && principal.recent.has(id)) {
       // The answer to a request that was taken already went to the wire on which it came.
-      if ((flags & REQUEST_BIT) !== 0) return refuse('BUS_CLOSED', 'the wire broke while the request was being answered');
+      if ((flags & REQUEST_BIT) !== 0)
+        return refuse('BUS_CLOSED', 'the wire broke while the request was being answered');
       return connection.accept(number);
     }
     const acceptByMono = heads[at + 3] as number;
     if (acceptByMono <= nowMono) return refuse('BUS_DEADLINE', 'the deadline passed on the way');
     if (!principal.bucket.take(nowMono)) {
-      return refuse('BUS_OVERLOADED', `more than the ${principal.bucket.perSecond} messages a second this principal may publish`);
+      return refuse(
+        'BUS_OVERLOADED',
+        `more than the ${principal.bucket.perSecond} messages a second this principal may publish`,
+      );
     }
     if (isControlSubject(subject)) flags &= ~LANE_BITS;
     let ask: Ask | null = null;
     const deadlineMono = Math.min(acceptByMono, nowMono + MAX_DEADLINE_MS);
     if ((flags & REQUEST_BIT) !== 0) {
-      if (connection.asking >= ASKING_LIMIT) return refuse('BUS_OVERLOADED', 'too many requests of this client are unanswered');
+      if (connection.asking >= ASKING_LIMIT)
+        return refuse('BUS_OVERLOADED', 'too many requests of this client are unanswered');
       ask = { asker: connection, number, deadlineMono, open: 0, done: false };
     }
     const message: RoutedMessage = {

@@ -30,7 +30,8 @@ export function afterDenied(
     level: nowMono - state.lastDeniedMono >= options.periodMaxMs ? 0 : state.level,
     lastDeniedMono: nowMono,
   };
-  if (!options.enabled || inWindow < options.threshold || state.untilMono > nowMono) return { state: next, periodMs: undefined };
+  if (!options.enabled || inWindow < options.threshold || state.untilMono > nowMono)
+    return { state: next, periodMs: undefined };
   const periodMs = Math.min(options.periodMs * 2 ** next.level, options.periodMaxMs);
   return { state: { ...next, ...muted(nowMono, periodMs), level: next.level + 1 }, periodMs };
 }

@@ -47,7 +47,9 @@ export class Permits {
 
   /** Drops those whose time is over and returns them. */
   expire(): BusPermit[] {
-    const over = [...this.#held.values()].map(({ permit }) => permit).filter(({ untilMono }) => untilMono <= this.#nowMono());
+    const over = [...this.#held.values()]
+      .map(({ permit }) => permit)
+      .filter(({ untilMono }) => untilMono <= this.#nowMono());
     for (const { id } of over) this.#held.delete(id);
     return over;
   }

@@ -70,7 +70,12 @@ export class Router {
       queue.messages.filter(({ number, message, acceptByMono }) => {
         if (acceptByMono > nowMono) return true;
         connection.heldMessages--;
-        this.#refuse(connection, number, 'BUS_OVERLOADED', `a subscriber of "${message.subject}" stayed too far behind`);
+        this.#refuse(
+          connection,
+          number,
+          'BUS_OVERLOADED',
+          `a subscriber of "${message.subject}" stayed too far behind`,
+        );
         return false;
       });
       if (queue.messages.size === 0) this.#release(queue);
@@ -123,7 +128,8 @@ export class Router {
     subscription.connection.ready.delete(subscription);
     for (const delivery of subscription.drain()) {
       const { message } = delivery;
-      const members = this.#routes.of(message.subject).groups.find(([first]) => first?.group === subscription.group) ?? [];
+      const members =
+        this.#routes.of(message.subject).groups.find(([first]) => first?.group === subscription.group) ?? [];
       const heir = chooseMember(members, 0, (member) => hasRoom(member, laneOf(message.flags)));
       if (heir) this.#enqueue(heir, message);
       else this.drop(delivery, 'rejected');

@@ -34,6 +34,11 @@ export class Routes {
     this.#routes.clear();
   }
 
+  /** Access rules changed: routes of filtered subscriptions may be different. */
+  forget(): void {
+    this.#routes.clear();
+  }
+
   of(subject: string): Route {
     let route = this.#routes.get(subject);
     if (!route) {

@@ -1,6 +1,6 @@
 import type { SubscriptionPolicy } from '@grace/contracts';
 import { laneOf } from '../wire/frames.ts';
-import { type Lane, LANES, Lanes } from '../wire/lanes.ts';
+import { LANES, type Lane, Lanes } from '../wire/lanes.ts';
 import type { Connection } from './connection.ts';
 import type { HeldQueue } from './held.ts';
 import type { Delivery } from './message.ts';
@@ -8,6 +8,12 @@ import type { Delivery } from './message.ts';
 /** What may queue for one subscriber beside what it has unacknowledged; control has as much again for itself. */
 export const QUEUE_MESSAGES = 1024;
 export const QUEUE_BYTES = 8 * 1024 ** 2;
+
+/** Part of a window: control has one for itself. */
+interface Used {
+  messages: number;
+  bytes: number;
+}
 
 /** One subscriber: what waits for it, and what it has and has not acknowledged. */
 export class BrokerSubscription {
@@ -23,10 +29,10 @@ export class BrokerSubscription {
   readonly waiters = new Set<HeldQueue>();
   open = true;
   #queuedBytes = 0;
-  readonly #unacknowledged = [
+  readonly #unacknowledged: readonly [Used, Used] = [
     { messages: 0, bytes: 0 },
     { messages: 0, bytes: 0 },
-  ] as const;
+  ];
 
   constructor(
     connection: Connection,

@@ -26,11 +26,15 @@ export class Dialer {
     void connectSocket(this.#path, CONNECT_DEADLINE_MS).then(
       (socket) => {
         if (this.#stopped) return socket.destroy();
-        this.#session.connect(new SocketWire<BrokerFrame, ClientFrame>(socket), this.#token, ({ welcomed, refused }) => {
-          if (welcomed) this.#delayMs = FIRST_DELAY_MS;
-          // A token that was refused is refused again; whoever gave it must give another.
-          if (!refused) this.#again();
-        });
+        this.#session.connect(
+          new SocketWire<BrokerFrame, ClientFrame>(socket),
+          this.#token,
+          ({ welcomed, refused }) => {
+            if (welcomed) this.#delayMs = FIRST_DELAY_MS;
+            // A token that was refused is refused again; whoever gave it must give another.
+            if (!refused) this.#again();
+          },
+        );
       },
       () => this.#again(),
     );

@@ -36,7 +36,8 @@ export class Outbox {
 
   hasRoom(bytes: number): boolean {
     return (
-      this.#waiting.size < this.#limitMessages && (this.#waitingBytes + bytes <= this.#limitBytes || this.#waiting.size === 0)
+      this.#waiting.size < this.#limitMessages &&
+      (this.#waitingBytes + bytes <= this.#limitBytes || this.#waiting.size === 0)
     );
   }
 

@@ -91,7 +91,10 @@ export class Session {
       pending.flags |= SEEN_BIT;
     });
     for (const request of this.#requests.values()) {
-      this.#refuse(request, new GraceError('BUS_CLOSED', `the broker went away before "${request.subject}" was answered`));
+      this.#refuse(
+        request,
+        new GraceError('BUS_CLOSED', `the broker went away before "${request.subject}" was answered`),
+      );
     }
     this.#requests.clear();
   }
@@ -147,7 +150,10 @@ export class Session {
       return new GraceError('BUS_TOO_LARGE', `"${subject}": ${bytes} bytes, the bus carries ${this.#maxPayloadBytes}`);
     }
     if (this.#outbox.hasRoom(bytes)) return undefined;
-    return new GraceError('BUS_OVERLOADED', `"${subject}": the outbox of this client is full (${this.#outbox.size} messages)`);
+    return new GraceError(
+      'BUS_OVERLOADED',
+      `"${subject}": the outbox of this client is full (${this.#outbox.size} messages)`,
+    );
   }
 
   #receive(link: Link, frame: BrokerFrame): void {
@@ -261,7 +267,9 @@ export class Session {
       }
       this.#subscribing.delete(number);
       this.unsubscribe(number);
-      asked.reject(new GraceError('BUS_DEADLINE', `the subscription to "${asked.subscription.pattern}" was not answered in time`));
+      asked.reject(
+        new GraceError('BUS_DEADLINE', `the subscription to "${asked.subscription.pattern}" was not answered in time`),
+      );
     }
     this.#outbox.sweep();
     for (const [number, request] of this.#requests) if (request.settled) this.#requests.delete(number);

@@ -64,7 +64,9 @@ function copyPlain(value: unknown, depth: number): unknown {
       }
       copied += 8;
       if (depth === PLAIN_DEPTH || copied > PLAIN_BYTES) return NOT_PLAIN;
-      return Array.isArray(value) ? copyArray(value, depth + 1) : copyObject(value as Record<string, unknown>, depth + 1);
+      return Array.isArray(value)
+        ? copyArray(value, depth + 1)
+        : copyObject(value as Record<string, unknown>, depth + 1);
     default:
       return NOT_PLAIN;
   }

@@ -78,6 +78,7 @@ function payloadsAt(frame: unknown[]): number | undefined {
 function decode<In extends unknown[]>(body: Buffer): In {
   const headEnd = LENGTH_BYTES + body.readUInt32LE(0);
   const frame = deserialize(body.subarray(LENGTH_BYTES, headEnd)) as In;
-  if (headEnd < body.length) frame[frame[CLIENT_PAYLOADS] === null ? CLIENT_PAYLOADS : BROKER_PAYLOADS] = body.subarray(headEnd);
+  if (headEnd < body.length)
+    frame[frame[CLIENT_PAYLOADS] === null ? CLIENT_PAYLOADS : BROKER_PAYLOADS] = body.subarray(headEnd);
   return frame;
 }

@@ -1,3 +1,4 @@
+import type { JournalRecord } from '@grace/contracts';
 import { eventually } from '../observe/wait.ts';
 import { CHECK_DEADLINE_MS, type CheckContext, type CheckResult } from './context.ts';
 
@@ -23,14 +24,27 @@ export async function incidentOpened(context: CheckContext, kind: string | numbe
   };
 }
 
-export async function playbookRan({ records, variant }: CheckContext): Promise<CheckResult> {
+/** A playbook ends only when its post-condition has held, so it is waited for longer. */
+const PLAYBOOK_DEADLINE_MS = 8000;
+
+export async function playbookRan({ records, variant, target }: CheckContext): Promise<CheckResult> {
   const { playbook } = variant.expect;
-  const ends = async () =>
-    (await records()).filter((record) => record.name === 'playbook:end').filter(({ data }) => data.playbook === playbook);
-  const healed = await eventually(
-    async () => (await ends()).find(({ data }) => data.outcome === 'healed') ?? null,
-    poll,
-  );
+  const subjects = [target.id, ...target.kernels];
+  const ends = async (): Promise<JournalRecord<'playbook:end'>[]> => {
+    const all = await records();
+    const incidents = all
+      .filter((record) => record.name === 'incident:open')
+      .filter(({ data }) => subjects.includes(data.incident.subject))
+      .map(({ data }) => data.incident.id);
+    return all
+      .filter((record) => record.name === 'playbook:end')
+      .filter(({ data }) => data.playbook === playbook && incidents.includes(data.incident));
+  };
+  const isHealed = ({ data }: JournalRecord<'playbook:end'>): boolean => data.outcome === 'healed';
+  const healed = await eventually(async () => (await ends()).find(isHealed) ?? null, {
+    deadlineMs: PLAYBOOK_DEADLINE_MS,
+    everyMs: 150,
+  });
   const last = healed ?? (await ends()).at(-1);
   return {
     expected: `${playbook} healed`,

@@ -24,7 +24,7 @@ function explainVariant(variant: Variant): string[] {
     `    fault      ${variant.fault} on ${describeTarget(variant.target)}, at most ${variant.durationMs} ms`,
     `    held when  ${detected};`,
     `               ${expect.recoveredBy.join(' and ')} agree within ${expect.recoverWithinMs} ms that it is over, for 1 s;`,
-    `               only ${expect.mayRestart.join(', ') || 'nobody'} may restart${restarts(expect.targetRestarts)};`,
+    `               ${expect.mayRestart.length === 0 ? 'nobody' : `only ${expect.mayRestart.join(', ')}`} may restart${restarts(expect.targetRestarts)};`,
     `               p99 of verbs at most ${expect.latencyFactor} times the quiet one plus ${expect.latencySlackMs} ms;`,
     ...(expect.playbook === null ? [] : [`               the playbook ${expect.playbook} runs;`]),
     ...variant.checks.map(

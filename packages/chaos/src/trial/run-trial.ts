@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ACTOR_FAULTS, type FaultLease, systemClock, type WorkloadSample } from '@grace/contracts';
 import type { CheckContext } from '../check/context.ts';
 import { removeMarker, writeMarker } from '../check/marker.ts';
@@ -122,6 +123,11 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
     await recorder.append({ name: 'trial:check', correlation, data: { trial: id, check, ...result } });
   }
   if (marker !== null && variant.marker) await removeMarker(control, variant.marker, marker).catch(() => {});
+  // The principal is the laboratory's own: the mute it earned is lifted when everything about it has been seen.
+  if (target.kind === 'principal')
+    await control
+      .request('call', { kernel: 'message_bus', verb: 'unmute', input: { principal: target.id }, from: 'cli' })
+      .catch(() => {});
   await recorder.append({ name: 'workload:sample', correlation, data: sample });
   // An interrupted trial has no end in the journal, so nothing is concluded from it.
   if (!signal.aborted) await noteEnd(site, lease, id, timedOut, lag.maxMs());
@@ -145,7 +151,8 @@ function leaseOf(site: TrialSite, { id, variant }: PlannedTrial, target: TargetV
 /** Writes the scenario's marker, so that state can be compared after the fault; null when there is none or it cannot be written. */
 async function mark({ control, run, report }: TrialSite, { id, variant }: PlannedTrial): Promise<string | null> {
   if (!variant.marker) return null;
-  const text = `marker_${run}_${id}`.replaceAll(/[^A-Za-z0-9_]/g, '_');
+  // Short and plain, so that it may be the id of a rule, a job, a document.
+  const text = `marker_${createHash('sha256').update(`${run}.${id}`).digest('hex').slice(0, 16)}`;
   try {
     await writeMarker(control, variant.marker, text);
     return text;

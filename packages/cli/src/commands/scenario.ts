@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { explainScenario, readScenario, type Scenario } from '@grace/chaos';
+import { explainScenario, type Scenario } from '@grace/chaos';
 import { EXIT, GraceError } from '@grace/contracts';
 import { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
@@ -7,6 +7,7 @@ import { OK } from '../exit.ts';
 import { printable } from '../output/output.ts';
 import { table } from '../output/table.ts';
 import type { GlobalOptions, Session, Start } from '../session.ts';
+import { readScenario } from '../stress/scenario-files.ts';
 import { selectScenarios } from '../stress/selection.ts';
 
 export function scenarioCommand(start: Start): Command {

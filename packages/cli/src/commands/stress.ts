@@ -17,6 +17,7 @@ import { leftoverFiles } from '../stress/leftovers.ts';
 import { applyProgress, emptyBoard, progressLines } from '../stress/progress-board.ts';
 import { takeRun } from '../stress/run-file.ts';
 import { startRunner } from '../stress/runner.ts';
+import { readScenario } from '../stress/scenario-files.ts';
 import { selectScenarios } from '../stress/selection.ts';
 import { sourceVersion } from '../stress/source.ts';
 import { summaryLines } from '../stress/summary.ts';

@@ -79,7 +79,6 @@ export default defineKernel({
       },
       stats(input: unknown) {
         readInput(input, {});
-        ctx.log.debug('stats');
         const rows = db
           .prepare(
             'SELECT namespace, kind, count(*) AS n FROM memory GROUP BY namespace, kind ORDER BY namespace, kind',
@@ -91,7 +90,6 @@ export default defineKernel({
       },
       status(input: unknown) {
         readInput(input, {});
-        ctx.log.debug('status');
         return { ...totals(), embedder: embedder.id, method: 'built in, lexical', retention: settings.retention };
       },
     };

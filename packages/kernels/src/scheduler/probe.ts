@@ -7,7 +7,7 @@ import type { Timetable } from './timetable.ts';
 
 const IN_MS = 10;
 const DEADLINE_MS = 2000;
-const PROBE_SUBJECT = 'kernel.scheduler.probe';
+const PROBE_SUBJECT = 'kernel.scheduler.event.probe';
 
 /** The scheduler's job once, for real: a one-shot in 10 ms is kept, claimed, run over the bus once, and gone. */
 export async function createProbe(

@@ -19,7 +19,11 @@ export interface Desk {
   ready(deadlineMs: number): Promise<ClientMethods['ready']['result']>;
   stop(reason: string, timeoutMs: number): void;
   /** Resolves when the kernel is ready in a later incarnation. */
-  restart(kernel: string, by: string, deadlineMs: number): Promise<{ kernel: string; incarnation: number }>;
+  restart(
+    kernel: string,
+    order: { by: string; reason: string; correlation: string | undefined },
+    deadlineMs: number,
+  ): Promise<{ kernel: string; incarnation: number }>;
   isolate(kernel: string, by: string, deadlineMs: number): Promise<{ kernel: string; cell: string }>;
   probe(kernel: string, deadlineMs: number): Promise<ClientMethods['probe']['result']>;
   call(input: ClientMethods['call']['params'], deadlineMs: number): Promise<unknown>;
@@ -84,7 +88,12 @@ export function createClientMethods(
       desk.stop(text(params.reason, 'reason'), number(params.timeoutMs, 'timeoutMs', 0, 600_000));
       return { stopping: true };
     },
-    restart: (params, deadlineMs) => desk.restart(kernelId(params.kernel), text(params.by, 'by'), deadlineMs),
+    restart: (params, deadlineMs) =>
+      desk.restart(
+        kernelId(params.kernel),
+        { by: text(params.by, 'by'), reason: 'by hand', correlation: undefined },
+        deadlineMs,
+      ),
     isolate: (params, deadlineMs) => desk.isolate(kernelId(params.kernel), text(params.by, 'by'), deadlineMs),
     probe: (params, deadlineMs) => desk.probe(kernelId(params.kernel), deadlineMs),
     call: (params, deadlineMs) =>

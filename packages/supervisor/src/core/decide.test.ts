@@ -202,7 +202,7 @@ describe('judgement', () => {
           kernel: 'memory',
           heartbeatAgeMs: forMs + 150,
           elu: 1,
-          missed: { forMs, cpuMs: Math.min(250, forMs * 0.1), runDelayMs: forMs * 0.9, logs: 0, work: 0 },
+          missed: { forMs, cpuMs: Math.min(200, forMs * 0.1), runDelayMs: forMs * 0.9, logs: 0, work: 0 },
         },
       ]);
       world.run(50);

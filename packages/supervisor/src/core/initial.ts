@@ -11,6 +11,7 @@ export function initialState(
   return {
     phase: 'booting',
     startedMono: now,
+    readyMs: null,
     bootDeadlineMono: now + plan.settings.bootDeadlineMs,
     stopDeadlineMono: Infinity,
     safeguards: plan.safeguards,

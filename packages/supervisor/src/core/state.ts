@@ -13,6 +13,8 @@ import type {
 export interface CoreState {
   phase: 'booting' | 'running' | 'stopping' | 'stopped';
   startedMono: number;
+  /** How long the boot took, ms; null while it goes on. */
+  readyMs: number | null;
   bootDeadlineMono: number;
   stopDeadlineMono: number;
   safeguards: Safeguards;

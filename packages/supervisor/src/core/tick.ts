@@ -53,6 +53,7 @@ function announceReady(draft: Draft): void {
   const late = draft.now >= state.bootDeadlineMono;
   if (!settled && !late) return;
   state.phase = 'running';
+  state.readyMs = Math.round((draft.now - state.startedMono) * 10) / 10;
   const failed = kernels
     .filter(([, kernel]) => kernel.state !== 'running')
     .map(([kernel, record]) => ({
@@ -67,7 +68,7 @@ function announceReady(draft: Draft): void {
     data: {
       ready: kernels.length - failed.length,
       total: kernels.length,
-      ms: Math.round((draft.now - state.startedMono) * 10) / 10,
+      ms: state.readyMs,
       failed,
     },
   });

@@ -15,6 +15,7 @@ export interface StatusParts {
   bus: BusTotals & { muted: MutedPrincipal[] };
   lagMsMax: number;
   journalSeq: number;
+  journalRefused: number;
 }
 
 /** `grace status --json`, from the core's state. Pure. */
@@ -43,6 +44,7 @@ export function statusDocument(parts: StatusParts): StatusDocument {
       enforcement: { cpu: 'none', memory: 'heap: V8 resource limits per thread; off-heap: none' },
       lagMsMax: Math.round(parts.lagMsMax),
       journalSeq: parts.journalSeq,
+      journalRefused: parts.journalRefused,
     },
     cells: Object.entries(state.cells).map(([id, cell]) => ({
       id,

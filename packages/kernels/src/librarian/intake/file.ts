@@ -20,11 +20,15 @@ export async function readFileIn(
   limits: FileLimits,
   folder?: string,
 ): Promise<{ path: string; text: string }> {
-  if (!isAbsolute(path)) throw new GraceError('BAD_INPUT', `input.path: expected an absolute path, got "${path}"`, { path });
+  if (!isAbsolute(path))
+    throw new GraceError('BAD_INPUT', `input.path: expected an absolute path, got "${path}"`, { path });
   const real = await resolved(path);
   const border = folder ?? (await resolved(dirname(path)));
   if (!isInside(border, real)) {
-    throw new GraceError('FORBIDDEN', `${path} is a link out of its folder, to ${real}; name that file instead`, { path, real });
+    throw new GraceError('FORBIDDEN', `${path} is a link out of its folder, to ${real}; name that file instead`, {
+      path,
+      real,
+    });
   }
   await admit(real, limits);
   // Not a link (it was resolved), and never waiting for the other end of a pipe.
@@ -75,14 +79,19 @@ async function admit(real: string, { roots }: FileLimits): Promise<void> {
     const known = await realpath(root).catch(() => undefined);
     if (known !== undefined && isInside(known, real)) return;
   }
-  throw new GraceError('FORBIDDEN', `${real} is outside the folders this kernel may read: ${roots.join(', ')}`, { path: real });
+  throw new GraceError('FORBIDDEN', `${real} is outside the folders this kernel may read: ${roots.join(', ')}`, {
+    path: real,
+  });
 }
 
 async function readBounded(file: FileHandle, path: string, maxBytes: number): Promise<Buffer> {
   const stat = await file.stat();
   if (!stat.isFile()) throw new GraceError('BAD_INPUT', `${path} is no regular file`, { path });
   const tooLarge = (bytes: number): never => {
-    throw new GraceError('TOO_LARGE', `${path} has ${bytes} bytes or more; at most ${maxBytes} are read`, { path, maxBytes });
+    throw new GraceError('TOO_LARGE', `${path} has ${bytes} bytes or more; at most ${maxBytes} are read`, {
+      path,
+      maxBytes,
+    });
   };
   if (stat.size > maxBytes) tooLarge(stat.size);
   // One byte of room shows whether the file grew meanwhile.

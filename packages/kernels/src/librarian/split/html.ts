@@ -3,7 +3,9 @@ import { createTrail, OPENING } from './trail.ts';
 
 const HIDDEN = new Set(['script', 'style', 'noscript', 'template', 'svg', 'head']);
 const INLINE = new Set(
-  'a abbr b bdi bdo cite code data del dfn em font i ins kbd label mark q s samp small span strong sub sup time tt u var wbr'.split(' '),
+  'a abbr b bdi bdo cite code data del dfn em font i ins kbd label mark q s samp small span strong sub sup time tt u var wbr'.split(
+    ' ',
+  ),
 );
 
 /** The text that a reader of the page sees, one section a heading; scripts, styles and other unseen content left out. */

@@ -13,7 +13,10 @@ export interface Split {
   note?: string;
 }
 
-const splitters: Record<DocumentType, (text: string) => Section[] | Promise<Section[] | Omit<Split, 'chunks'> & { sections: Section[] }>> = {
+const splitters: Record<
+  DocumentType,
+  (text: string) => Section[] | Promise<Section[] | (Omit<Split, 'chunks'> & { sections: Section[] })>
+> = {
   md: splitMarkdown,
   html: splitHtml,
   json: splitJson,
@@ -31,6 +34,9 @@ export async function split(type: DocumentType, text: string): Promise<Split> {
     return { chunks: chunksOf(sections), ...about };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { chunks: chunksOf(splitPlain(text)), note: `not valid ${type}, split as plain text: ${reason.slice(0, 200)}` };
+    return {
+      chunks: chunksOf(splitPlain(text)),
+      note: `not valid ${type}, split as plain text: ${reason.slice(0, 200)}`,
+    };
   }
 }

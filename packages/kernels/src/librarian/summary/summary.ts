@@ -31,7 +31,10 @@ function sentencesOf(text: string): Sentence[] {
   const sentences: Sentence[] = [];
   for (const paragraph of text.split(/\n\s*\n|\n(?=\s*(?:[-*+#>]|\d+[.)])\s)|(?<=^#{1,6} [^\n]*)\n/m)) {
     for (const { segment } of segmenter.segment(paragraph)) {
-      const shown = segment.replace(/^\s*(?:[-*+>]|#{1,6}|\d+[.)])\s+/, '').replace(/\s+/g, ' ').trim();
+      const shown = segment
+        .replace(/^\s*(?:[-*+>]|#{1,6}|\d+[.)])\s+/, '')
+        .replace(/\s+/g, ' ')
+        .trim();
       if (shown.length > MAX_SENTENCE || seen.has(shown)) continue;
       seen.add(shown);
       const words = new Set(contentWords(shown));

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type AnyRecord, EXIT, type TrialResult } from '@grace/contracts';
+import fc from 'fast-check';
+import { altered, type Event, EXPECT, STORY, story, T } from '../../test/story.ts';
+import { judgeRun } from './judge-run.ts';
+
+const trialOf = (records: readonly AnyRecord[]): TrialResult => judgeRun(records).waves[0]!.trials[0]!;
+const verdictOf = (changes: Record<string, Event[]>): string => trialOf(story(changes)).verdict;
+
+const other = (at: number, kernel = 'librarian'): Event => ({
+  at,
+  name: 'kernel:restart',
+  kernel,
+  data: { cause: 'hung', attempt: 1, delayMs: 0, by: 'restart engine' },
+});
+
+describe('the verdict', () => {
+  test('a story in which every promise is kept is held, with its four clocks', () => {
+    const result = judgeRun(story());
+    const [trial] = result.waves[0]!.trials;
+    assert.equal(trial!.verdict, 'held', trial!.reasons.join('\n'));
+    assert.deepEqual(result.exit, { code: EXIT.held, reason: 'All 1 trials held.' });
+    assert.equal(trial!.injectedAtMs, 3111);
+    assert.deepEqual(trial!.ttdMs, { ms: 5 });
+    assert.deepEqual(trial!.ttmMs, { ms: 6 });
+    // Back when it was ready; the first look that agrees came later.
+    assert.deepEqual(trial!.ttrMs, { ms: 129 });
+    assert.deepEqual(trial!.detectors, [{ method: 'exit', atMs: 3116 }]);
+    assert.equal(result.totals.kernelsFinal, 2);
+    assert.equal(result.totals.successRate, 1);
+  });
+
+  const broken: [string, Record<string, Event[]>, RegExp][] = [
+    ['nothing noticed it', { detection: [] }, /Not noticed by exit/],
+    ['it was noticed too late', { detection: [{ ...STORY['detection']![0]!, at: 5400 }] }, /later than the 1000 ms/],
+    [
+      'it was noticed by another method only',
+      { detection: altered('detection', (data) => ({ ...data, method: 'log_activity' })) },
+      /only by log_activity #/,
+    ],
+    ['the target never came back', { ready: [] }, /Not recovered/],
+    ['nothing was seen to be well again', { observations: STORY['observations']!.slice(0, 3) }, /Not recovered/],
+    ['a check is false', { checks: altered('checks', (data) => ({ ...data, ok: false })) }, /state_intact: false/],
+    ['an accepted message was lost', { sample: altered('sample', (data) => ({ ...data, messages: { accepted: 50, handled: 49, rejected: 0, lost: 1 } })) }, /1 of 50 accepted messages were lost/],
+    ['a neighbour refused a call', { sample: altered('sample', (data) => ({ ...data, verbs: { ok: 19, failed: 1, p50Ms: 2, p99Ms: 5 } })) }, /1 of 20 verb calls/],
+    ['neighbours were slow', { sample: altered('sample', (data) => ({ ...data, verbs: { ok: 20, failed: 0, p50Ms: 2, p99Ms: 900 } })) }, /p99 of the neighbours' verbs was 900/],
+    ['an untouched kernel was restarted', { other: [other(4300)] }, /Collateral: librarian was restarted \(hung\)/],
+    ['the target was restarted twice', { again: [other(4180, 'scheduler')] }, /restarted 2 times/],
+  ];
+  for (const [what, changes, reason] of broken) {
+    test(`is broken when ${what}`, () => {
+      const result = judgeRun(story(changes));
+      const [trial] = result.waves[0]!.trials;
+      assert.equal(trial!.verdict, 'broken', trial!.reasons.join('\n'));
+      assert.match(trial!.reasons[0]!, reason);
+      assert.equal(result.exit.code, EXIT.broken);
+    });
+  }
+
+  const inconclusive: [string, Record<string, Event[]>, RegExp][] = [
+    ['no effect was recorded', { effect: [] }, /no record of an effect/],
+    ['the effect was not proven', { effect: altered('effect', (data) => ({ ...data, proven: false })) }, /not proven/],
+    ['no steady state came before', { before: [] }, /No steady state was established/],
+    ['the baseline was unhealthy', { before: altered('before', (data) => ({ ...data, ok: false })) }, /not in its steady state/],
+    ['a check is unknown', { checks: altered('checks', (data) => ({ ...data, ok: null })) }, /could not be evaluated/],
+    ['the runner was starved', { end: altered('end', (data) => ({ ...data, runnerLagMsMax: 900 })) }, /stood still for 900 ms/],
+    ['the trial has no end', { end: [] }, /did not end/],
+    ['there is no sample of the workload', { sample: [] }, /no workload sample/],
+    ['there is no quiet sample', { quiet: [] }, /Latency could not be compared/],
+  ];
+  for (const [what, changes, reason] of inconclusive) {
+    test(`is inconclusive when ${what}`, () => {
+      const result = judgeRun(story(changes));
+      const [trial] = result.waves[0]!.trials;
+      assert.equal(trial!.verdict, 'inconclusive', trial!.reasons.join('\n'));
+      assert.match(trial!.reasons[0]!, reason);
+      assert.equal(result.exit.code, EXIT.inconclusive);
+    });
+  }
+
+  test('a false check is not excused by an unknown one', () => {
+    const both = [
+      ...altered('checks', (data) => ({ ...data, ok: false })),
+      ...altered('checks', (data) => ({ ...data, check: 'muted', ok: null })),
+    ];
+    assert.equal(verdictOf({ checks: both }), 'broken');
+  });
+
+  test('a starved runner cannot break a trial by what it measured, the journal of the supervisor can', () => {
+    const end = altered('end', (data) => ({ ...data, runnerLagMsMax: 900 }));
+    assert.equal(verdictOf({ end, observations: [] }), 'inconclusive');
+    assert.equal(verdictOf({ end, other: [other(4300)] }), 'broken');
+  });
+
+  test('what another trial of the same moment may restart is no harm of this one', () => {
+    const neighbour = altered('trial', (data) => data).map((event) =>
+      event.name === 'trial:start'
+        ? ({
+            ...event,
+            at: 4105,
+            data: { ...event.data, trial: 't2', lease: 'l2', correlation: 'c2', target: 'librarian', expect: { ...EXPECT, mayRestart: ['librarian'] } },
+          } as Event)
+        : event,
+    );
+    assert.equal(verdictOf({ other: [other(4300)], neighbour }), 'held');
+    assert.equal(judgeRun(story({ other: [other(4300)], neighbour })).totals.falseRestarts, 0);
+  });
+
+  test('a detector that fired for another fault is none of this one', () => {
+    const neighbour = altered('trial', (data) => ({ ...data, trial: 't2', lease: 'l2', correlation: 'c2', target: 'scheduler' }));
+    const detection = STORY['detection']!.map((event) => ({ ...event, correlation: 'c2' }));
+    const incident = STORY['incident']!.map((event) => ({ ...event, correlation: 'c2' }));
+    assert.equal(verdictOf({ neighbour: neighbour.slice(0, 1), detection, incident }), 'broken');
+  });
+
+  test('a pause that is not seen yet is not recovered from', () => {
+    // Everything looks well for a second before the effect is seen, and not afterwards.
+    const early = STORY['observations']!.map((event) => ({ ...event, data: { ...event.data, probe: true, heartbeat: true, workload: true } }) as Event);
+    const effect = [{ ...STORY['effect']![0]!, at: 5490 }];
+    assert.deepEqual(trialOf(story({ exit: [], restart: [], ready: [], effect, observations: early })).ttrMs, { moreThanMs: 1409 });
+  });
+
+  test('an expected playbook must run for an incident of this fault', () => {
+    const trial = altered('trial', (data) => ('expect' in data ? { ...data, expect: { ...EXPECT, playbook: 'fix' } } : data));
+    const start = (incident: string): Event[] => [
+      { at: 4200, name: 'playbook:start', data: { run: 'p1', playbook: 'fix', incident, target: 'scheduler', dryRun: false } },
+    ];
+    assert.equal(verdictOf({ trial }), 'broken');
+    assert.equal(verdictOf({ trial, playbook: start('i9') }), 'broken');
+    const held = trialOf(story({ trial, playbook: start('i1') }));
+    assert.equal(held.verdict, 'held', held.reasons.join('\n'));
+    assert.equal(held.playbook, 'fix');
+  });
+});
+
+describe('the run', () => {
+  const [end] = STORY['after']!.filter(({ name }) => name === 'run:end');
+  const ending = (data: object): Event[] => [...STORY['after']!.slice(0, 2), { ...end!, data: { ...end!.data, ...data } } as Event];
+
+  test('what is left behind outranks everything', () => {
+    const after = ending({ cleanup: { ok: false, left: ['process 7'] }, interrupted: true });
+    assert.deepEqual(judgeRun(story({ after, detection: [] })).exit.code, EXIT.cleanupIncomplete);
+  });
+
+  test('an interrupted run says so', () => {
+    assert.equal(judgeRun(story({ after: ending({ interrupted: true }) })).exit.code, EXIT.interrupted);
+  });
+
+  test('a system that does not come back after a wave is broken, though every trial held', () => {
+    const after = [{ ...STORY['after']![0]!, data: { wave: 1, when: 'after', ok: false, heldMs: 0, checks: [] } } as Event, end!];
+    assert.equal(judgeRun(story({ after })).exit.code, EXIT.broken);
+  });
+
+  test('a kernel that is down at the end makes the run broken', () => {
+    const down: Event = { at: 6000, name: 'kernel:state', kernel: 'librarian', data: { from: 'running', to: 'failed', reason: '' } };
+    const result = judgeRun(story({ down: [down] }));
+    assert.equal(result.exit.code, EXIT.broken);
+    assert.match(result.exit.reason, /1 of 2 kernels/);
+  });
+
+  test('a wave that was not run is never a pass', () => {
+    const skip: Event = { at: 6520, name: 'wave:skip', data: { wave: 2, severity: 'high', reason: 'kernels down' } };
+    const result = judgeRun(story({ skip: [skip] }));
+    assert.equal(result.exit.code, EXIT.inconclusive);
+    assert.equal(result.waves[1]!.skipped, 'kernels down');
+  });
+
+  test('a journal without a run, a run without a trial and a run without an end are no pass', () => {
+    assert.equal(judgeRun([]).exit.code, EXIT.inconclusive);
+    assert.equal(judgeRun(story({ trial: [] })).exit.code, EXIT.inconclusive);
+    assert.equal(judgeRun(story({ after: STORY['after']!.slice(0, 2) })).exit.code, EXIT.inconclusive);
+  });
+
+  test('a restart between trials counts as a false one', () => {
+    const result = judgeRun(story({ other: [other(6000)] }));
+    assert.equal(result.totals.falseRestarts, 1);
+    assert.equal(result.exit.code, EXIT.broken);
+  });
+
+  test('an earlier run in the same journal changes nothing, and can still be judged', () => {
+    const first = story({ detection: [] });
+    const second = story().map((record) => ({
+      ...record,
+      seq: record.seq + first.length,
+      monoMs: record.monoMs + 10_000,
+      ...(record.name === 'run:start' ? { data: { ...record.data, run: 'r2' } } : {}),
+      ...(record.name === 'fault:effect' ? { data: { ...record.data, atMono: record.data.atMono + 10_000 } } : {}),
+      ...(record.name === 'trial:observe' ? { data: { ...record.data, atMono: record.data.atMono + 10_000 } } : {}),
+    })) as AnyRecord[];
+    assert.equal(judgeRun([...first, ...second]).exit.code, EXIT.held);
+    assert.equal(judgeRun([...first, ...second], 'r1').exit.code, EXIT.broken);
+  });
+
+  test('the order in which records are given changes nothing', () => {
+    const records = story();
+    const expected = judgeRun(records);
+    fc.assert(
+      fc.property(fc.shuffledSubarray(records, { minLength: records.length }), (shuffled) => {
+        assert.deepEqual(judgeRun(shuffled), expected);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('records that are about something else change no verdict', () => {
+    const irrelevant = fc.array(
+      fc.record({ at: fc.integer({ min: 1001, max: 6590 }), kind: fc.constantFrom('lag', 'probe', 'denied', 'playbook', 'fire') }),
+      { maxLength: 15 },
+    );
+    const eventOf = ({ at, kind }: { at: number; kind: string }): Event => {
+      if (kind === 'lag') return { at, name: 'system:lag', data: { lagMs: 30 } };
+      if (kind === 'probe') return { at, name: 'kernel:probe', kernel: 'librarian', data: { ok: true, ms: 3, why: 'routine' } };
+      if (kind === 'denied') return { at, name: 'bus:denied', data: { principal: 'x', subject: 's', count: 1, sinceMs: 1 } };
+      if (kind === 'fire') return { at, name: 'detector:fire', data: { method: 'metric', incident: 'i7', subject: 'machine', evidence: {} } };
+      return { at, name: 'playbook:start', data: { run: 'p', playbook: 'q', incident: 'i7', target: 'x', dryRun: false } };
+    };
+    fc.assert(
+      fc.property(irrelevant, (extra) => {
+        const trial = trialOf(story({ extra: extra.map(eventOf) }));
+        assert.equal(trial.verdict, 'held', trial.reasons.join('\n'));
+        assert.deepEqual(trial.ttrMs, { ms: 129 });
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('no part of the evidence can be taken away without losing the verdict', () => {
+    for (const part of ['effect', 'detection', 'before', 'sample', 'end', 'observations', 'ready', 'quiet']) {
+      assert.notEqual(verdictOf({ [part]: [] }), 'held', `held without ${part}`);
+    }
+  });
+
+  test('every reason of a verdict names the records it rests on', () => {
+    const { reasons } = trialOf(story());
+    assert.ok(reasons.filter((reason) => /#\d+/.test(reason)).length >= 5, reasons.join('\n'));
+    assert.ok(reasons.every((reason) => !reason.includes('undefined')), reasons.join('\n'));
+    assert.ok(T.length > 0);
+  });
+});

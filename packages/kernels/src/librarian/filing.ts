@@ -1,0 +1,89 @@
+import type { KernelLog } from '@grace/kernel-sdk';
+import type { Memory } from './memory.ts';
+import type { Filed, Library } from './store/library.ts';
+
+const UNFILE_BATCH = 500;
+
+export type Filing = ReturnType<typeof createFiling>;
+
+/**
+ * Carries the library's chunks into memory and takes them out again. What it could not finish stands in the store and is taken up by
+ * `settle`, so neither a kill nor an absent memory_fusion loses or leaves a chunk.
+ */
+export function createFiling(library: Library, memory: Memory, log: KernelLog) {
+  const underway = new Map<string, Promise<void>>();
+
+  const carry = async (id: string): Promise<void> => {
+    const document = library.document(id);
+    const place = library.places(id)[0];
+    if (!document || place === undefined) return;
+    const { namespace, title, atMs } = document;
+    const chunks = library.chunks(id);
+    const texts = chunks.map((chunk) => ({
+      text: inContext(title, chunk),
+      source: sourceOf(place, chunk.section),
+      atMs,
+    }));
+    // A chunk without a single word (a ruler of dashes) cannot be recalled, so it is kept here alone.
+    const said = [...texts.keys()].filter((i) => /[\p{L}\p{N}]/u.test(texts[i]!.text));
+    const ids = await memory.remember(
+      namespace,
+      said.map((i) => texts[i]!),
+    );
+    library.markFiled(
+      id,
+      ids.map((kept, i) => ({ memory: kept, position: chunks[said[i]!]!.position })),
+    );
+  };
+
+  const file = (id: string): Promise<void> => {
+    const running = underway.get(id);
+    if (running) return running;
+    const done = carry(id).finally(() => underway.delete(id));
+    underway.set(id, done);
+    return done;
+  };
+
+  const unfile = async (): Promise<number> => {
+    let forgotten = 0;
+    for (;;) {
+      const memories = library.unfiling(UNFILE_BATCH);
+      if (memories.length === 0) return forgotten;
+      await memory.forget(memories);
+      library.markForgotten(memories);
+      forgotten += memories.length;
+    }
+  };
+
+  return {
+    /** Resolves when all chunks of the document are in memory. */
+    file,
+    /** Forgets what documents left behind. */
+    unfile,
+    /** Finishes what a kill or an absent memory_fusion left. */
+    async settle(signal: AbortSignal): Promise<void> {
+      for (const id of library.waiting()) {
+        if (signal.aborted) return;
+        await file(id);
+        log.info('document filed late', { document: id });
+      }
+      if (!signal.aborted) await unfile();
+    },
+    /** A memory that lost its store knows fewer chunks than were filed: then all are filed anew (known ones stay as they are). */
+    async compare(namespace: string): Promise<void> {
+      const held = await memory.count(namespace);
+      if (held > 0 || library.stats().chunks === 0) return;
+      const ids = library.filed();
+      for (const id of ids) library.markUnfiled(id);
+      if (ids.length > 0) log.warn('memory holds none of the documents; filing them anew', { documents: ids.length });
+    },
+  };
+}
+
+/** `path#section`: leads from a memory back to its place. */
+export const sourceOf = (place: string, section: string): string => `${place}#${section}`.slice(0, 4096).toWellFormed();
+
+/** A chunk as it is remembered: under its document and section, so that a question may name them. */
+function inContext(title: string, { section, text }: Filed): string {
+  return `${title} / ${section}\n${text}`;
+}

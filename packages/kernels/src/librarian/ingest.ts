@@ -1,0 +1,62 @@
+import type { Clock } from '@grace/contracts';
+import type { Filing } from './filing.ts';
+import type { DocumentType } from './intake/document-type.ts';
+import { documentId, type Library } from './store/library.ts';
+import type { Workshop } from './workshop.ts';
+
+export interface Arrival {
+  namespace: string;
+  /** Real path of a file, or the name the caller gave. */
+  place: string;
+  type: DocumentType;
+  text: string;
+}
+
+export interface Ingested {
+  document: string;
+  chunks: number;
+  /** True when this content was in the library already, here or elsewhere. */
+  known: boolean;
+  /** Why it was split as plain text, when its type could not be parsed. */
+  note?: string;
+}
+
+export type Ingest = (arrival: Arrival) => Promise<Ingested>;
+
+/** From text to filed chunks: hash, split, store, file in memory, forget what stood in this place before. */
+export function createIngest(library: Library, workshop: Workshop, filing: Filing, clock: Clock): Ingest {
+  /** The last work at each place: two contents of one place never overtake each other. */
+  const last = new Map<string, Promise<unknown>>();
+
+  const ingest = async ({ namespace, place, type, text }: Arrival): Promise<Ingested> => {
+    const before = library.at(namespace, place);
+    const { hash, split } = await workshop.prepare({ type, text, knownHash: before?.hash });
+    const id = documentId(namespace, hash);
+    const known = library.document(id) !== undefined;
+    if (!known || before?.id !== id) {
+      const { chunks, title, note } = split!;
+      const document = { id, namespace, hash, type, characters: text.length, atMs: clock.wallMs() };
+      const name = (title ?? place.slice(place.lastIndexOf('/') + 1)).slice(0, 200).toWellFormed();
+      library.shelve({ ...document, title: name, note: note ?? null }, place, chunks);
+    }
+    if (!library.isFiled(id)) await filing.file(id);
+    await filing.unfile();
+    const note = library.document(id)?.note;
+    return { document: id, chunks: library.chunks(id).length, known, ...(note ? { note } : {}) };
+  };
+
+  return (arrival) => {
+    const key = `${arrival.namespace}\0${arrival.place}`;
+    const before = last.get(key) ?? Promise.resolve();
+    const work = before.then(
+      () => ingest(arrival),
+      () => ingest(arrival),
+    );
+    last.set(key, work);
+    const clear = (): void => {
+      if (last.get(key) === work) last.delete(key);
+    };
+    work.then(clear, clear);
+    return work;
+  };
+}

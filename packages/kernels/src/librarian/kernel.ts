@@ -1,0 +1,128 @@
+import { GraceError } from '@grace/contracts';
+import { defineKernel, readInput } from '@grace/kernel-sdk';
+import { createFiling } from './filing.ts';
+import { createIngest } from './ingest.ts';
+import { typeOf } from './intake/document-type.ts';
+import { readFileIn } from './intake/file.ts';
+import { memoryOf, NAMESPACE } from './memory.ts';
+import { probeLibrary } from './probe.ts';
+import { search } from './search.ts';
+import { readSettings } from './settings.ts';
+import { type LibraryDocument, openLibrary } from './store/library.ts';
+import { readDocumentId, readFolder, readIngest, readSearch, readSummarise } from './verbs.ts';
+import { createWatches } from './watch/watches.ts';
+import { createWorkshop } from './workshop.ts';
+
+const SETTLE_EVERY_MS = 10_000;
+
+/** Reads, watches, splits and summarises documents, and files their parts in memory_fusion with the way back. */
+export default defineKernel({
+  id: 'librarian',
+  start(ctx) {
+    const settings = readSettings(ctx.config);
+    const library = openLibrary(ctx.store);
+    const workshop = createWorkshop(settings.maxThreads);
+    const memory = memoryOf(ctx);
+    const filing = createFiling(library, memory, ctx.log);
+    const ingest = createIngest(library, workshop, filing, ctx.clock);
+    const watches = createWatches({ library, ingest, filing, log: ctx.log, limits: settings, namespace: NAMESPACE });
+
+    let compared = false;
+    const settle = async (): Promise<void> => {
+      if (!compared) await filing.compare(NAMESPACE);
+      compared = true;
+      await filing.settle(ctx.signal);
+      if (!ctx.signal.aborted) await watches.resume();
+    };
+    ctx.every(SETTLE_EVERY_MS, settle);
+    // Once now, beside the start: probe and verbs do not wait for a large folder.
+    const first = settle().catch((error: unknown) => ctx.log.warn('left work waits', { error: String(error) }));
+
+    const known = (id: string): LibraryDocument => {
+      const document = library.document(id);
+      if (!document) throw new GraceError('NOT_FOUND', `no document has the id "${id}"`, { id });
+      return document;
+    };
+
+    const verbs = {
+      async ingest(input: unknown) {
+        const given = readIngest(input);
+        const { place, text } =
+          'path' in given
+            ? await readFileIn(given.path, settings).then((file) => ({ place: file.path, text: file.text }))
+            : { place: given.name, text: given.text };
+        const type = given.type ?? typeOf(place) ?? 'txt';
+        const ingested = await ingest({ namespace: NAMESPACE, place, type, text });
+        ctx.log.debug('ingest', { place, ...ingested });
+        return ingested;
+      },
+      async watch(input: unknown) {
+        const watched = await watches.add(readFolder(input).folder);
+        ctx.log.debug('watch', watched);
+        return watched;
+      },
+      async unwatch(input: unknown) {
+        const unwatched = await watches.remove(readFolder(input).folder);
+        ctx.log.debug('unwatch', unwatched);
+        return unwatched;
+      },
+      document(input: unknown) {
+        const { id } = readDocumentId(input);
+        const { namespace: _, ...about } = known(id);
+        const sections: { section: string; chunks: number; characters: number }[] = [];
+        for (const { section, text, overlap } of library.chunks(id)) {
+          const last = sections.at(-1);
+          if (last?.section === section) {
+            last.chunks++;
+            last.characters += text.length - overlap;
+          } else sections.push({ section, chunks: 1, characters: text.length });
+        }
+        ctx.log.debug('document', { document: id });
+        return { ...about, filed: library.isFiled(id), places: library.places(id), sections };
+      },
+      async search(input: unknown) {
+        const { query, limit } = readSearch(input);
+        const found = await search(library, memory, NAMESPACE, query, limit);
+        ctx.log.debug('search', { found: found.length });
+        return found;
+      },
+      async summarise(input: unknown) {
+        const given = readSummarise(input);
+        const text =
+          'id' in given
+            ? library.chunks(known(given.id).id).reduce((all, chunk) => all + chunk.text.slice(chunk.overlap), '')
+            : given.text;
+        const sentences = await workshop.summarise(text, given.sentences);
+        ctx.log.debug('summarise', { sentences: sentences.length });
+        return { sentences, method: 'built in, extractive' };
+      },
+      async stats(input: unknown) {
+        readInput(input, {});
+        return { ...library.stats(), workshop: await workshop.stats() };
+      },
+      status(input: unknown) {
+        readInput(input, {});
+        const { documents, chunks, waiting } = library.stats();
+        return { documents, chunks, waiting, watches: watches.status() };
+      },
+    };
+
+    return {
+      verbs,
+      probe: () =>
+        probeLibrary({
+          ingest,
+          search: (namespace, query, limit) => search(library, memory, namespace, query, limit),
+          async discard(namespace, place) {
+            library.removePlace(namespace, place);
+            await filing.unfile();
+          },
+        }),
+      async drain() {
+        await watches.close();
+        await first;
+        await workshop.close();
+      },
+    };
+  },
+});

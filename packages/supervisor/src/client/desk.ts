@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { GraceError, HOME, type StatusDocument, type SystemPlan } from '@grace/contracts';
+import { type Channel, signBusToken } from '@grace/control';
+import type { KernelRecord } from '../core/state.ts';
+import type { createIncidentFold } from '../journal/incident-fold.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Loop } from '../loop.ts';
+import type { FaultDesk } from './fault-desk.ts';
+import type { Desk } from './methods.ts';
+
+export interface DeskParts {
+  plan: SystemPlan;
+  loop: Loop;
+  journal: Journal;
+  incidents: ReturnType<typeof createIncidentFold>;
+  busKey: Uint8Array;
+  faults: FaultDesk;
+  channel(cell: string): Channel | undefined;
+  status(): StatusDocument;
+}
+
+/** Rate at which a principal that is no kernel may publish, messages a second. */
+const OUTSIDE_RATE = 100_000;
+
+/** What clients of the control socket, and kernels with a granted command, can have done. */
+export function createDesk(parts: DeskParts): Desk {
+  const { plan, loop, journal, incidents } = parts;
+  const record = (kernel: string): KernelRecord => loop.state.kernels[kernel]!;
+
+  const online = (kernel: string): { incarnation: number; channel: Channel } => {
+    const { state, cell, error, incarnation } = record(kernel);
+    const channel = parts.channel(cell);
+    if (state === 'running' && channel) return { incarnation, channel };
+    throw new GraceError('KERNEL_NOT_RUNNING', `${kernel} is ${state}${error ? ` (${error.message})` : ''}`, {
+      kernel,
+      state,
+    });
+  };
+
+  /** The kernel is up again after `before`, or will not be. */
+  const settled = (kernel: string, before: number) => (): { kernel: string; incarnation: number } | undefined => {
+    const { state, incarnation, error } = record(kernel);
+    if (state === 'running' && incarnation > before) return { kernel, incarnation };
+    if (state === 'failed' || state === 'quarantined')
+      throw new GraceError(error?.code ?? 'KERNEL_START', error?.message ?? `${kernel} is ${state}`);
+    return undefined;
+  };
+
+  const booted = (): Awaited<ReturnType<Desk['ready']>> | undefined => {
+    if (loop.state.phase === 'booting') return undefined;
+    const kernels = Object.entries(loop.state.kernels);
+    const failed = kernels
+      .filter(([, kernel]) => kernel.state !== 'running')
+      .map(([kernel, { state, error }]) => ({
+        kernel,
+        error: error ?? { code: 'KERNEL_NEVER_READY', message: `${kernel} is ${state}` },
+      }));
+    return { ready: kernels.length - failed.length, total: kernels.length, ms: loop.state.readyMs ?? 0, failed };
+  };
+
+  return {
+    version: plan.version,
+    armed: plan.armed,
+    status: parts.status,
+    faults: parts.faults,
+    ready: (deadlineMs) => loop.until('the boot', booted, deadlineMs),
+    stop: (reason, timeoutMs) => loop.emit({ t: 'stop', reason, timeoutMs }),
+    async restart(kernel, { by, reason, correlation }, deadlineMs) {
+      const { incarnation } = record(kernel);
+      loop.emit({ t: 'restart', kernel, by, reason, correlation });
+      return await loop.until(`the restart of ${kernel}`, settled(kernel, incarnation), deadlineMs);
+    },
+    async isolate(kernel, by, deadlineMs) {
+      const { incarnation, cell } = record(kernel);
+      if (cell === `solo_${kernel}`) return { kernel, cell };
+      loop.emit({ t: 'isolate', kernel, by });
+      await loop.until(`the isolation of ${kernel}`, settled(kernel, incarnation), deadlineMs);
+      return { kernel, cell: record(kernel).cell };
+    },
+    async probe(kernel, deadlineMs) {
+      const { incarnation, channel } = online(kernel);
+      const asked = performance.now();
+      const detail = await channel.request<Record<string, unknown>>(
+        'kernel.probe',
+        { kernel, incarnation, deadlineMs },
+        deadlineMs,
+      );
+      return { ok: true, ms: Math.round((performance.now() - asked) * 10) / 10, detail };
+    },
+    async call({ kernel, verb, input, from }, deadlineMs) {
+      return await online(kernel).channel.request('kernel.call', { kernel, verb, input, from, deadlineMs }, deadlineMs);
+    },
+    verbs: (kernel) => record(kernel).verbs,
+    incidents(id) {
+      if (id === undefined) return incidents.list();
+      const found = incidents.get(id);
+      if (!found) throw new GraceError('UNKNOWN_INCIDENT', `there is no incident "${id}"`);
+      return [found];
+    },
+    async read({ after, limit, names }) {
+      const records = await journal.read(after, limit);
+      return {
+        records: names ? records.filter((entry) => names.includes(entry.name)) : records,
+        last: records.at(-1)?.seq ?? after,
+      };
+    },
+    last: () => journal.last,
+    append: (draft) => journal.append(draft).seq,
+    token(principal) {
+      if (loop.state.kernels[principal])
+        throw new GraceError('FORBIDDEN', `"${principal}" is a kernel; nobody else may speak as it`);
+      if (!Object.hasOwn(plan.acl.principals, principal) || principal === 'supervisor') {
+        const known = Object.keys(plan.acl.principals).filter(
+          (name) => name !== 'supervisor' && !loop.state.kernels[name],
+        );
+        throw new GraceError(
+          'FORBIDDEN',
+          `the access rules know no outside principal "${principal}"; they know ${known.join(', ') || 'none'}`,
+        );
+      }
+      const identity = { principal, incarnation: 1, messagesPerSecond: OUTSIDE_RATE, kernel: false };
+      return { socket: join(plan.home, HOME.busSocket), token: signBusToken(identity, parts.busKey) };
+    },
+  };
+}
