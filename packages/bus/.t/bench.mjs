@@ -41,5 +41,5 @@ if(!isMainThread){
     }
     await A.close(); await w.terminate();
   }
-  process.exit();
+  hub.terminate();
 }

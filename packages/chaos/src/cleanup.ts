@@ -7,7 +7,11 @@ import { processExists } from './fault/process-table.ts';
  * Makes sure that nothing of the laboratory is left: no fault held by a target, no process of an actor, no lease on disk. What could not
  * be ended or could not be asked is named, never assumed.
  */
-export async function cleanUp(control: ControlClient, home: string, run: string): Promise<EventMap['run:end']['cleanup']> {
+export async function cleanUp(
+  control: ControlClient,
+  home: string,
+  run: string,
+): Promise<EventMap['run:end']['cleanup']> {
   const left: string[] = [];
   const own = listLeases(home).filter(({ id }) => id.startsWith(`${run}.`));
   try {
@@ -34,7 +38,9 @@ export async function sweepLeases(control: ControlClient, home: string): Promise
   for (const { id, record } of listLeases(home)) {
     await control.request('fault.undo', { id });
     const acts = record?.pid ? processExists(record.pid) : false;
-    found.push(`a lease of an earlier run was found: ${record?.lease.kind ?? 'unreadable'} (${id})${acts ? `; process ${record!.pid} is still there` : ''}`);
+    found.push(
+      `a lease of an earlier run was found: ${record?.lease.kind ?? 'unreadable'} (${id})${acts ? `; process ${record!.pid} is still there` : ''}`,
+    );
     if (!acts) removeLease(home, id);
   }
   return found;

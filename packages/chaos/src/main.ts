@@ -16,7 +16,13 @@ process.stdout.on('error', () => {});
 const report = (progress: Progress): void => void process.stdout.write(`${JSON.stringify(progress)}\n`);
 
 /** Mistakes of whoever started the run, not of the run. */
-const USAGE = new Set<GraceError['code']>(['USAGE', 'SCENARIO_INVALID', 'CONFIG_UNREADABLE', 'NOT_RUNNING', 'NOT_ARMED']);
+const USAGE = new Set<GraceError['code']>([
+  'USAGE',
+  'SCENARIO_INVALID',
+  'CONFIG_UNREADABLE',
+  'NOT_RUNNING',
+  'NOT_ARMED',
+]);
 
 try {
   const { exit, totals } = await run(readRunnerOptions(process.argv[2]), report, interrupted.signal);

@@ -177,7 +177,9 @@ export const STORY: Record<string, Event[]> = {
     { at: 4190, name: 'kernel:ready', kernel: 'scheduler', incarnation: 2, data: { readyMs: 73, probe: {} } },
     running('scheduler', 4191),
   ],
-  observations: [4120, 4240, 4360, 4480, 4600, 4720, 4840, 4960, 5080, 5200, 5320, 5440].map((at, i) => observation(at, i > 0)),
+  observations: [4120, 4240, 4360, 4480, 4600, 4720, 4840, 4960, 5080, 5200, 5320, 5440].map((at, i) =>
+    observation(at, i > 0),
+  ),
   checks: [
     {
       at: 5500,

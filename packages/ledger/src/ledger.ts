@@ -36,8 +36,8 @@ export interface Ledger {
    */
   append(payload: Uint8Array | string): Promise<Appended>;
   /**
-   * Durable records `from`, `from + 1`, ..., at most `limit`.
-   * @throws GraceError `LEDGER_CORRUPT`
+   * Durable records `from`, `from + 1`, ..., at most `limit`, read from disk.
+   * @throws GraceError `LEDGER_CORRUPT`, `STORAGE_FAILED`
    */
   read(from: number, limit: number): AsyncIterable<LedgerRecord>;
   /** Writes what waits, now; rejects with the first failure among what was appended before. */
@@ -119,8 +119,12 @@ class OpenLedger implements Ledger {
     return this.#queue.append(payload);
   }
 
-  read(from: number, limit: number): AsyncIterable<LedgerRecord> {
-    return readRecords(this.#files, this.#dir, { from, limit, until: this.last.seq, marks: this.#marks });
+  async *read(from: number, limit: number): AsyncGenerator<LedgerRecord> {
+    try {
+      yield* readRecords(this.#files, this.#dir, { from, limit, until: this.last.seq, marks: this.#marks });
+    } catch (error) {
+      throw storageError(error, `${this.#dir}: the ledger cannot be read`);
+    }
   }
 
   flush(): Promise<void> {

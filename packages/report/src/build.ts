@@ -21,6 +21,8 @@ export interface ReportInput {
   records: readonly AnyRecord[];
   /** What the verdict fold made of the same records. */
   result: RunResult;
+  /** Which run of the journal; default the last one. */
+  run?: string;
   scenarios?: readonly { id: string; title: string; proves: string }[];
   /** Every scenario of the catalogue, to say which were not run. */
   allScenarioIds?: readonly string[];
@@ -28,8 +30,8 @@ export interface ReportInput {
 
 /** Everything the report says, as data. Pure: the same input gives the same model. Secrets are taken out first, before anything reads them. */
 export function buildReport(input: ReportInput): ReportModel {
-  const { records, result, scenarios = [], allScenarioIds = [] } = redact(input);
-  const journal = readJournal(records);
+  const { records, result, run: asked, scenarios = [], allScenarioIds = [] } = redact(input);
+  const journal = readJournal(records, asked);
   const run = runFacts(journal);
   const boot = bootFacts(journal);
   const systems = systemFacts(journal);

@@ -181,7 +181,7 @@ export interface ChainStep {
   link: string;
 }
 
-export type FacetKind =
+type FacetKind =
   | 'effect not proven'
   | 'not detected'
   | 'detected late'

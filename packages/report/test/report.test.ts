@@ -294,6 +294,32 @@ describe('phase 3', () => {
   });
 });
 
+test('of two runs in one journal, each is told without the other', () => {
+  const first = runFixture({ crash: 'lost' });
+  const second = runFixture();
+  const shift = first.records.length;
+  const later = second.records
+    .filter((record) => record.name !== 'system:boot')
+    .map((record) => {
+      const data = record.name === 'run:start' ? { ...record.data, run: 'r-8' } : record.data;
+      return {
+        ...record,
+        seq: record.seq + shift,
+        monoMs: record.monoMs + 60_000,
+        data,
+      } as (typeof second.records)[number];
+    });
+  const records = [...first.records, ...later];
+  const told = (run: string | undefined, result: typeof first.result) =>
+    buildReport({ records, result, ...(run === undefined ? {} : { run }) });
+  const one = told('r-7', first.result);
+  assert.deepEqual([one.run.id, one.totals.restarts, one.run.runnerLagMsMax], ['r-7', 1, 12]);
+  assert.deepEqual(one.issues, buildReport(first).issues);
+  const two = told(undefined, second.result);
+  assert.deepEqual([two.run.id, two.waves[1]!.trials[0]!.targetRestarts.length], ['r-8', 1]);
+  assert.equal(two.workload.length, 9);
+});
+
 test('the same run rendered twice is the same, byte for byte, in whatever order its records come', () => {
   for (const ascii of [false, true]) {
     const { records, result } = runFixture({ crash: 'lost', spamActs: false });

@@ -24,7 +24,10 @@ export async function hogCpu(
 ): Promise<ActorCounts> {
   const cores = params['cores'] ?? availableParallelism();
   if (typeof cores !== 'number' || !Number.isInteger(cores) || cores < 1 || cores > 256)
-    throw new GraceError('BAD_INPUT', `params.cores: expected a whole number from 1 to 256, got ${JSON.stringify(cores)}`);
+    throw new GraceError(
+      'BAD_INPUT',
+      `params.cores: expected a whole number from 1 to 256, got ${JSON.stringify(cores)}`,
+    );
   const before = process.cpuUsage();
   const counts = (): ActorCounts => {
     const { user, system } = process.cpuUsage(before);

@@ -32,7 +32,10 @@ export function holdLease(lease: { durationMs: number; ttlMs: number }): LeaseHo
     if (why !== null) return;
     const now = systemClock.monoMs();
     const left = Math.min(lease.ttlMs, expiresMono - now);
-    if (left <= 0) return end('expired');
+    if (left <= 0) {
+      end('expired');
+      return;
+    }
     Atomics.store(untilNs, 0, BigInt(Math.round((now + left) * 1e6)));
     clearTimeout(timer);
     timer = setTimeout(() => end(systemClock.monoMs() >= expiresMono ? 'expired' : 'lapsed'), left);

@@ -34,4 +34,3 @@ export interface CheckResult {
 
 /** How long a check waits for what should be there any moment, ms. */
 export const CHECK_DEADLINE_MS = 3000;
-

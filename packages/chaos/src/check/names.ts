@@ -15,7 +15,10 @@ export const CHECK_NAMES = {
   bus_conserves: { proves: 'accepted = handled + rejected + expired + dead-lettered + waiting', takes: null },
   incident_opened: { proves: 'an incident of this kind was opened', takes: 'the kind of the incident' },
   playbook_ran: { proves: 'the expected playbook ran and its verification said healed', takes: null },
-  others_latency: { proves: 'verbs of kernels that are no target were answered within the latency bounds', takes: null },
+  others_latency: {
+    proves: 'verbs of kernels that are no target were answered within the latency bounds',
+    takes: null,
+  },
   hog_ended: { proves: 'no process of the laboratory is left', takes: null },
 } as const satisfies Record<string, { proves: string; takes: string | null }>;
 

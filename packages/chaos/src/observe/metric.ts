@@ -17,8 +17,7 @@ export function metricOf(target: TargetView, isFaultOver: () => boolean): Metric
     case 'cellOf':
       return threadsAtRest(target.kernels);
     case 'principal':
-      return (status) =>
-        isFaultOver() || (status && status.bus.muted.some(({ principal }) => principal === target.id));
+      return (status) => isFaultOver() || (status?.bus.muted.some(({ principal }) => principal === target.id) ?? null);
     case 'machine':
       return machineAtRest();
   }

@@ -72,8 +72,6 @@ async function every(kernels: readonly string[], ask: (kernel: string) => Promis
 function heartbeats(status: StatusDocument, kernels: readonly string[]): boolean {
   return kernels.every((id) => {
     const kernel = kernelOf(status, id);
-    return (
-      kernel?.state === 'running' && kernel.heartbeatAgeMs !== null && kernel.heartbeatAgeMs < HEARTBEAT_STALE_MS
-    );
+    return kernel?.state === 'running' && kernel.heartbeatAgeMs !== null && kernel.heartbeatAgeMs < HEARTBEAT_STALE_MS;
   });
 }

@@ -12,11 +12,15 @@ import { type ScenarioSource, scenarioSchema, type VariantSource } from './schem
 export function parseScenario(text: string, file: string): Scenario {
   const document = readDocument(text, file, scenarioSchema, 'SCENARIO_INVALID');
   const source = document.value;
-  const named = file.split('/').at(-1)!.replace(/\.ya?ml$/, '');
+  const named = file
+    .split('/')
+    .at(-1)!
+    .replace(/\.ya?ml$/, '');
   if (source.id !== named) refuse(document, ['id'], `expected the name of the file, ${named}, got ${source.id}`);
   const seen = new Set<string>();
   for (const [index, variant] of source.variants.entries()) {
-    if (seen.has(variant.id)) refuse(document, ['variants', index, 'id'], `expected each id once, got ${variant.id} again`);
+    if (seen.has(variant.id))
+      refuse(document, ['variants', index, 'id'], `expected each id once, got ${variant.id} again`);
     seen.add(variant.id);
     checkVariant(document, index, variant);
   }
@@ -35,7 +39,11 @@ function checkVariant(document: ReadDocument<ScenarioSource>, index: number, var
     );
   }
   if (variant.observe.length === 0 && target.kind !== 'kernel' && target.kind !== 'cellOf') {
-    refuse(document, ['variants', index, 'observe'], `expected at least one kernel to observe when the target is no kernel`);
+    refuse(
+      document,
+      ['variants', index, 'observe'],
+      `expected at least one kernel to observe when the target is no kernel`,
+    );
   }
   for (const [at, check] of variant.checks.entries()) {
     const { name, value } = orderOf(check);

@@ -54,7 +54,9 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
   say('preparing');
   const lag = site.lag.mark();
   const marker = await mark(site, plan);
-  const stretch = workload.open(id, [...new Set([...disturbs(variant), ...(target.kind === 'cellOf' ? target.kernels : [])])]);
+  const stretch = workload.open(id, [
+    ...new Set([...disturbs(variant), ...(target.kind === 'cellOf' ? target.kernels : [])]),
+  ]);
   const started = await recorder.append({
     name: 'trial:start',
     correlation,
@@ -89,9 +91,14 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
     return;
   }
 
-  const observer = observe(control, variant.observe, metricOf(target, () => injection.isOver()), (observation) => {
-    recorder.append({ name: 'trial:observe', correlation, data: { trial: id, ...observation } }).catch(() => {});
-  });
+  const observer = observe(
+    control,
+    variant.observe,
+    metricOf(target, () => injection.isOver()),
+    (observation) => {
+      recorder.append({ name: 'trial:observe', correlation, data: { trial: id, ...observation } }).catch(() => {});
+    },
+  );
   say('acting');
   const effect = await proveEffect({ control, target, before, injection }, EFFECT_DEADLINE_MS, signal);
   await noteEffect(site, id, lease, effect);
@@ -157,7 +164,11 @@ async function mark({ control, run, report }: TrialSite, { id, variant }: Planne
     await writeMarker(control, variant.marker, text);
     return text;
   } catch (error) {
-    report({ t: 'message', level: 'warn', text: `${id}: the marker could not be written: ${(error as Error).message}` });
+    report({
+      t: 'message',
+      level: 'warn',
+      text: `${id}: the marker could not be written: ${(error as Error).message}`,
+    });
     return null;
   }
 }
@@ -184,7 +195,12 @@ async function awaitRecovery(
   return false;
 }
 
-async function noteEffect({ recorder, report }: TrialSite, trial: string, lease: FaultLease, effect: Effect): Promise<void> {
+async function noteEffect(
+  { recorder, report }: TrialSite,
+  trial: string,
+  lease: FaultLease,
+  effect: Effect,
+): Promise<void> {
   await recorder.append({
     name: 'fault:effect',
     correlation: lease.correlation,

@@ -114,7 +114,11 @@ export function workload(span: TrialSpan, sample: Sample | undefined, quiet: Sam
     },
   ];
   if (!quiet || quiet.data.verbs.ok === 0 || verbs.ok === 0) {
-    findings.push({ ok: null, text: 'Latency could not be compared: too few verb calls were answered.', byRunner: true });
+    findings.push({
+      ok: null,
+      text: 'Latency could not be compared: too few verb calls were answered.',
+      byRunner: true,
+    });
   } else {
     const bound = quiet.data.verbs.p99Ms * latencyFactor + latencySlackMs;
     findings.push({
@@ -126,7 +130,10 @@ export function workload(span: TrialSpan, sample: Sample | undefined, quiet: Sam
   return findings;
 }
 
-export function checks(set: RecordSet, span: TrialSpan): { findings: Finding[]; records: JournalRecord<'trial:check'>[] } {
+export function checks(
+  set: RecordSet,
+  span: TrialSpan,
+): { findings: Finding[]; records: JournalRecord<'trial:check'>[] } {
   const records = set.during('trial:check').filter((record) => record.data.trial === span.start.data.trial);
   const findings = records.map(
     ({ seq, data }): Finding => ({

@@ -1,8 +1,8 @@
 import type { JournalRecord, Measured, TrialResult, Verdict } from '@grace/contracts';
 import { type Clocks, clocksOf } from './clocks.ts';
 import type { Collateral } from './collateral.ts';
-import * as find from './findings.ts';
 import type { Finding } from './findings.ts';
+import * as find from './findings.ts';
 import type { RecordSet } from './record-set.ts';
 import { correlationsOf, type TrialSpan, within } from './trial-span.ts';
 
@@ -60,9 +60,16 @@ export function judgeTrial(
     detectors: clocks.detectors.map(({ method, atMono }) => ({ method, atMs: since(set, atMono)! })),
     playbook: playbook.ran,
     escalated,
-    verification: checks.records.map(({ data: { check, expected, observed, ok } }) => ({ check, expected, observed, ok })),
+    verification: checks.records.map(({ data: { check, expected, observed, ok } }) => ({
+      check,
+      expected,
+      observed,
+      ok,
+    })),
     collateralRestarts: [
-      ...new Set(collateral.filter(({ monoMs }) => monoMs >= span.fromMono && monoMs <= span.toMono).map((c) => c.kernel)),
+      ...new Set(
+        collateral.filter(({ monoMs }) => monoMs >= span.fromMono && monoMs <= span.toMono).map((c) => c.kernel),
+      ),
     ].sort(),
     messages: messagesOf(set, span, sample),
     latency: { quietP99Ms: quiet?.data.verbs.p99Ms ?? null, duringP99Ms: sample?.data.verbs.p99Ms ?? null },
@@ -109,9 +116,17 @@ function reasonsFor(
   promises: readonly Finding[],
   clocks: Clocks,
 ): string[] {
-  const said = (ok: boolean | null): string[] => promises.filter((finding) => finding.ok === ok).map(({ text }) => text);
-  const effect = clocks.injected ? [`The fault acted: ${JSON.stringify(clocks.effect!.data.observed)} (#${clocks.effect!.seq}).`] : [];
-  const against = [...doubts.fatal, ...(doubts.starved === null ? [] : [doubts.starved]), ...said(false), ...said(null)];
+  const said = (ok: boolean | null): string[] =>
+    promises.filter((finding) => finding.ok === ok).map(({ text }) => text);
+  const effect = clocks.injected
+    ? [`The fault acted: ${JSON.stringify(clocks.effect!.data.observed)} (#${clocks.effect!.seq}).`]
+    : [];
+  const against = [
+    ...doubts.fatal,
+    ...(doubts.starved === null ? [] : [doubts.starved]),
+    ...said(false),
+    ...said(null),
+  ];
   return verdict === 'held' ? [...effect, ...said(true)] : [...against, ...effect];
 }
 
@@ -138,7 +153,12 @@ function messagesOf(
   const statistics = set.of('bus:statistics').filter((record) => record.monoMs <= span.toMono);
   const after = statistics.at(-1)?.data;
   const before = statistics.findLast((record) => record.monoMs <= span.fromMono)?.data;
-  const { accepted, handled, rejected, lost } = sample?.data.messages ?? { accepted: 0, handled: 0, rejected: 0, lost: 0 };
+  const { accepted, handled, rejected, lost } = sample?.data.messages ?? {
+    accepted: 0,
+    handled: 0,
+    rejected: 0,
+    lost: 0,
+  };
   return {
     accepted,
     handled,

@@ -36,7 +36,10 @@ export function spansOf(set: RecordSet): TrialSpan[] {
     }
     for (const record of set.during('incident:open')) {
       const { incident } = record.data;
-      if (within(span, record) && belongs(span, correlations, incident.correlation ?? record.correlation, [incident.subject]))
+      if (
+        within(span, record) &&
+        belongs(span, correlations, incident.correlation ?? record.correlation, [incident.subject])
+      )
         span.incidents.add(incident.id);
     }
     return span;
@@ -65,4 +68,3 @@ export function belongs(
 export function correlationsOf(spans: readonly TrialSpan[]): Set<string> {
   return new Set(spans.map(({ start }) => start.data.correlation));
 }
-

@@ -16,5 +16,7 @@ export function withNeedsMet(wave: PlannedWave, kernels: readonly string[]): { w
 function needsOf({ scenario, variant }: PlannedTrial): string[] {
   const { target, observe, marker } = variant;
   const own = target.kind === 'kernel' || target.kind === 'cellOf' ? [target.kernel] : [];
-  return [...new Set([...scenario.needs, ...own, ...observe, ...disturbs(variant), ...(marker ? [marker.kernel] : [])])];
+  return [
+    ...new Set([...scenario.needs, ...own, ...observe, ...disturbs(variant), ...(marker ? [marker.kernel] : [])]),
+  ];
 }

@@ -31,7 +31,10 @@ const MAX_START_AFTER_MS = 200;
  * The waves of a run: first those the scenario files name, then seeded combinations of growing size from the same scenarios.
  * Pure: the same scenarios, counts and seed give the same plan.
  */
-export function planWaves(scenarios: readonly Scenario[], counts: { waves: number; trials: number; seed: number }): PlannedWave[] {
+export function planWaves(
+  scenarios: readonly Scenario[],
+  counts: { waves: number; trials: number; seed: number },
+): PlannedWave[] {
   const random = seededRandom(counts.seed);
   const named = [...new Set(scenarios.map(({ wave }) => wave))].sort((a, b) => a - b);
   const waves: PlannedWave[] = [];

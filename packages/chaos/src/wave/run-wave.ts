@@ -28,7 +28,10 @@ export async function runWave(site: TrialSite, wave: PlannedWave, missing: reado
       const between = await settle(site);
       if (signal.aborted) return;
       if (!between.ok) {
-        const left = wave.groups.slice(index).flat().map(({ id }) => id);
+        const left = wave.groups
+          .slice(index)
+          .flat()
+          .map(({ id }) => id);
         await skip(site, wave, `${left.join(', ')} not run, the system did not settle: ${whyNot(between)}`);
         break;
       }

@@ -50,9 +50,18 @@ async function look(control: ControlClient, workload: Workload): Promise<SteadyC
       ...kernelChecks(status),
       await probesPass(control, status),
       { check: 'workload_flows', ok: workload.flows(FLOW_MS), observed: `in the last ${FLOW_MS} ms` },
-      none('no_mute', status.bus.muted.map(({ principal }) => principal)),
-      none('no_open_incident', open.map(({ id, kind, subject }) => `${id} ${kind} of ${subject}`)),
-      none('no_fault', leases.map(({ kind, target }) => `${kind} on ${target}`)),
+      none(
+        'no_mute',
+        status.bus.muted.map(({ principal }) => principal),
+      ),
+      none(
+        'no_open_incident',
+        open.map(({ id, kind, subject }) => `${id} ${kind} of ${subject}`),
+      ),
+      none(
+        'no_fault',
+        leases.map(({ kind, target }) => `${kind} on ${target}`),
+      ),
     ];
   } catch (error) {
     return [{ check: 'supervisor_answers', ok: false, observed: (error as Error).message }];
@@ -68,7 +77,10 @@ function kernelChecks({ kernels }: StatusDocument): SteadyCheck[] {
       ok: down.length === 0 && kernels.length > 0,
       observed: down.map(({ id, state }) => `${id} ${state}`).join(', ') || `${kernels.length} of ${kernels.length}`,
     },
-    none('heartbeats_fresh', stale.map(({ id, heartbeatAgeMs }) => `${id} ${heartbeatAgeMs ?? 'none'} ms`)),
+    none(
+      'heartbeats_fresh',
+      stale.map(({ id, heartbeatAgeMs }) => `${id} ${heartbeatAgeMs ?? 'none'} ms`),
+    ),
   ];
 }
 
@@ -81,7 +93,10 @@ async function probesPass(control: ControlClient, { kernels }: StatusDocument): 
       ),
     ),
   );
-  return none('probes_pass', failed.filter((id) => id !== null));
+  return none(
+    'probes_pass',
+    failed.filter((id) => id !== null),
+  );
 }
 
 function none(check: string, exceptions: readonly string[]): SteadyCheck {

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { type RunnerOptions, readScenario } from '@grace/chaos';
+import type { RunnerOptions } from '@grace/chaos';
 import { EXIT, fromWireError, HOME, type RunResult } from '@grace/contracts';
 import { Command } from 'commander';
 import { createLogUpdate } from 'log-update';

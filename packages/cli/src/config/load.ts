@@ -48,6 +48,10 @@ export async function loadPlan(
     version: session.version,
     armed: options.armed,
     playbooks,
+    provided: {
+      self_healing: { playbooks },
+      trigger_mesh: { triggers: join(session.root, 'configs/triggers.yaml') },
+    },
     ...(options.only && { only: options.only }),
   });
 }

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { completeManifest, type KernelManifest } from '../manifest.ts';
 import type { SystemPlan } from '../plan.ts';
-import { compilePlan } from './compile-plan.ts';
+import { compilePlan, type PlanSources } from './compile-plan.ts';
 import { parseGraceConfig } from './grace-config.ts';
 import { withNeeds } from './needs.ts';
 
@@ -20,7 +20,7 @@ const catalogue = [
   manifest('scheduler', ['message_bus']),
 ];
 
-function plan(yaml = '', more: { only?: string[]; catalogue?: KernelManifest[]; armed?: boolean } = {}): SystemPlan {
+function plan(yaml = '', more: Partial<PlanSources> = {}): SystemPlan {
   return compilePlan({
     catalogue,
     config: parseGraceConfig(yaml, '/app/grace.yaml'),
@@ -102,6 +102,13 @@ describe('the plan', () => {
       message: /message_bus needs librarian needs message_bus$/,
     });
     assert.throws(() => plan('kernels: { scheduler: { needs: [scheduler] } }'), /scheduler needs scheduler$/);
+  });
+
+  test('what the composition root provides is there, and grace.yaml wins over it', () => {
+    const provided = { scheduler: { a: 1, b: 1 } };
+    const compiled = plan('kernels: { scheduler: { config: { b: 2 } } }', { provided });
+    assert.deepEqual(compiled.kernels.at(-1)!.config, { a: 1, b: 2 });
+    assert.deepEqual(compiled.kernels[0]!.config, {});
   });
 
   test('--only keeps a kernel and everything it needs', () => {

@@ -19,6 +19,8 @@ export interface PlanSources {
   armed: boolean;
   /** Absolute paths of playbook files. */
   playbooks: readonly string[];
+  /** Settings that the composition root knows and kernels need, by kernel; what grace.yaml says about them wins. */
+  provided?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Only these kernels, and what they need. */
   only?: readonly string[];
 }
@@ -45,7 +47,10 @@ export function compilePlan(sources: PlanSources): SystemPlan {
   for (const manifest of merged) checkTimes(manifest, config);
   const at = (id: string): string => (config.kernels[id] ? `${config.at(['kernels', id])}: ` : '');
   checkNeeds(merged, off, at);
-  const kernels = select(merged, sources.only, off);
+  const kernels = select(merged, sources.only, off).map((manifest) => ({
+    ...manifest,
+    config: { ...sources.provided?.[manifest.id], ...manifest.config },
+  }));
   if (kernels.length === 0) throw new GraceError('CONFIG_INVALID', `${config.file}: no kernel is left to run`);
 
   const granted = entries.flatMap(([id, { grants }]) => (grants ? [[id, grants] as const] : []));

@@ -1,8 +1,9 @@
 import type { KernelLog } from '@grace/kernel-sdk';
 import type { Memory } from './memory.ts';
-import type { Filed, Library } from './store/library.ts';
+import type { Filed, Library, LibraryDocument } from './store/library.ts';
 
-const UNFILE_BATCH = 500;
+/** Not more than memory_fusion forgets in one step: a memory that comes back right after is not forgotten by a later step. */
+const UNFILE_BATCH = 200;
 
 export type Filing = ReturnType<typeof createFiling>;
 
@@ -11,17 +12,13 @@ export type Filing = ReturnType<typeof createFiling>;
  * `settle`, so neither a kill nor an absent memory_fusion loses or leaves a chunk.
  */
 export function createFiling(library: Library, memory: Memory, log: KernelLog) {
-  const underway = new Map<string, Promise<void>>();
+  const underway = new Map<string, { source: string; done: Promise<void> }>();
 
-  const carry = async (id: string): Promise<void> => {
-    const document = library.document(id);
-    const place = library.places(id)[0];
-    if (!document || place === undefined) return;
-    const { namespace, title, atMs } = document;
+  const carry = async ({ id, namespace, title, atMs, source }: LibraryDocument): Promise<void> => {
     const chunks = library.chunks(id);
     const texts = chunks.map((chunk) => ({
       text: inContext(title, chunk),
-      source: sourceOf(place, chunk.section),
+      source: sourceOf(source, chunk.section),
       atMs,
     }));
     // A chunk without a single word (a ruler of dashes) cannot be recalled, so it is kept here alone.
@@ -32,26 +29,29 @@ export function createFiling(library: Library, memory: Memory, log: KernelLog) {
     );
     library.markFiled(
       id,
+      source,
       ids.map((kept, i) => ({ memory: kept, position: chunks[said[i]!]!.position })),
     );
   };
 
-  const file = (id: string): Promise<void> => {
+  const file = async (id: string): Promise<void> => {
     const running = underway.get(id);
-    if (running) return running;
-    const done = carry(id).finally(() => underway.delete(id));
-    underway.set(id, done);
-    return done;
+    if (running) return running.done;
+    const document = library.document(id);
+    if (!document || library.isFiled(id)) return;
+    const done = carry(document).finally(() => underway.delete(id));
+    underway.set(id, { source: document.source, done });
+    await done;
   };
 
-  const unfile = async (): Promise<number> => {
-    let forgotten = 0;
+  const unfile = async (): Promise<void> => {
     for (;;) {
-      const memories = library.unfiling(UNFILE_BATCH);
-      if (memories.length === 0) return forgotten;
+      // Where chunks are being carried in, the same text may be coming back; it is known whether it did when they are in.
+      const busy = new Set([...underway.values()].map(({ source }) => source));
+      const memories = library.unfiling(UNFILE_BATCH).flatMap(({ memory: id, place }) => (busy.has(place) ? [] : [id]));
+      if (memories.length === 0) return;
       await memory.forget(memories);
       library.markForgotten(memories);
-      forgotten += memories.length;
     }
   };
 
@@ -60,6 +60,15 @@ export function createFiling(library: Library, memory: Memory, log: KernelLog) {
     file,
     /** Forgets what documents left behind. */
     unfile,
+    /** Takes the document of a place away, and from memory too when it stands nowhere else. */
+    async remove(namespace: string, place: string): Promise<void> {
+      const document = library.at(namespace, place);
+      if (!document) return;
+      // Only what is filed to the end can be forgotten to the end.
+      await file(document.id);
+      library.removePlace(namespace, place);
+      await unfile();
+    },
     /** Finishes what a kill or an absent memory_fusion left. */
     async settle(signal: AbortSignal): Promise<void> {
       for (const id of library.waiting()) {

@@ -21,6 +21,8 @@ export default defineKernel({
   start(ctx) {
     const settings = readSettings(ctx.config);
     const library = openLibrary(ctx.store);
+    // What a probe left that was killed; memory_fusion lets go of its part by age.
+    library.drop('probe/');
     const workshop = createWorkshop(settings.maxThreads);
     const memory = memoryOf(ctx);
     const filing = createFiling(library, memory, ctx.log);
@@ -29,10 +31,13 @@ export default defineKernel({
 
     let compared = false;
     const settle = async (): Promise<void> => {
-      if (!compared) await filing.compare(NAMESPACE);
-      compared = true;
-      await filing.settle(ctx.signal);
-      if (!ctx.signal.aborted) await watches.resume();
+      try {
+        if (!compared) await filing.compare(NAMESPACE);
+        compared = true;
+        await filing.settle(ctx.signal);
+      } finally {
+        if (!ctx.signal.aborted) await watches.resume();
+      }
     };
     ctx.every(SETTLE_EVERY_MS, settle);
     // Once now, beside the start: probe and verbs do not wait for a large folder.
@@ -90,7 +95,12 @@ export default defineKernel({
         const given = readSummarise(input);
         const text =
           'id' in given
-            ? library.chunks(known(given.id).id).reduce((all, chunk) => all + chunk.text.slice(chunk.overlap), '')
+            ? library
+                .chunks(known(given.id).id)
+                .reduce(
+                  (all, { overlap, text: part }) => all + (overlap === 0 ? `\n\n${part}` : part.slice(overlap)),
+                  '',
+                )
             : given.text;
         const sentences = await workshop.summarise(text, given.sentences);
         ctx.log.debug('summarise', { sentences: sentences.length });
@@ -113,9 +123,9 @@ export default defineKernel({
         probeLibrary({
           ingest,
           search: (namespace, query, limit) => search(library, memory, namespace, query, limit),
-          async discard(namespace, place) {
-            library.removePlace(namespace, place);
-            await filing.unfile();
+          async discard(namespace) {
+            library.drop(namespace);
+            await memory.forgetAll(namespace);
           },
         }),
       async drain() {

@@ -1,3 +1,4 @@
+import { GraceError } from '@grace/contracts';
 import type { KernelContext } from '@grace/kernel-sdk';
 
 /** Where the chunks of all documents are kept. */
@@ -5,7 +6,6 @@ export const NAMESPACE = 'library';
 
 /** Chunks on their way to memory at once: enough to share a flush to disk, too few to crowd out others. */
 const IN_FLIGHT = 16;
-const FORGET_BATCH = 500;
 
 export interface Recalled {
   id: string;
@@ -15,7 +15,7 @@ export interface Recalled {
 export type Memory = ReturnType<typeof memoryOf>;
 
 /** What the librarian asks of memory_fusion. Errors of memory_fusion and of the bus pass through with their codes. */
-export function memoryOf(ctx: Pick<KernelContext, 'call'>) {
+export function memoryOf(ctx: Pick<KernelContext, 'call' | 'signal'>) {
   const ask = async <T>(verb: string, input: unknown): Promise<T> =>
     (await ctx.call('memory_fusion', verb, input)) as T;
   return {
@@ -28,6 +28,8 @@ export function memoryOf(ctx: Pick<KernelContext, 'call'>) {
       let next = 0;
       const lane = async (): Promise<void> => {
         while (next < texts.length) {
+          if (ctx.signal.aborted)
+            throw new GraceError('KERNEL_NOT_RUNNING', 'the librarian ends; the rest is filed at its next start');
           const at = next++;
           const { text, source, atMs } = texts[at]!;
           const input = { text, source, atMs, namespace, kind: 'document' };
@@ -39,11 +41,7 @@ export function memoryOf(ctx: Pick<KernelContext, 'call'>) {
     },
     recall: (namespace: string, query: string, limit: number): Promise<Recalled[]> =>
       ask('recall', { namespace, query, limit }),
-    async forget(ids: readonly string[]): Promise<void> {
-      for (let from = 0; from < ids.length; from += FORGET_BATCH) {
-        await ask('forget', { ids: ids.slice(from, from + FORGET_BATCH) });
-      }
-    },
+    forget: (ids: readonly string[]): Promise<void> => ask('forget', { ids }),
     forgetAll: (namespace: string): Promise<void> => ask('forget', { namespace }),
     /** How many memories a namespace holds. */
     async count(namespace: string): Promise<number> {

@@ -5,8 +5,8 @@ import type { SectionFound } from './search.ts';
 export interface ProbeParts {
   ingest: Ingest;
   search(namespace: string, query: string, limit: number): Promise<SectionFound[]>;
-  /** Takes the document at this place out of library and memory again. */
-  discard(namespace: string, place: string): Promise<void>;
+  /** Takes the namespace out of library and memory again. */
+  discard(namespace: string): Promise<void>;
 }
 
 /** What a section is about, and a question that only its text answers, not its heading. */
@@ -48,6 +48,6 @@ export async function probeLibrary({ ingest, search, discard }: ProbeParts): Pro
     }
     return { question: asked[2], section: found.section, score: found.score };
   } finally {
-    await discard(namespace, place);
+    await discard(namespace);
   }
 }

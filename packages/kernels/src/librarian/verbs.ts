@@ -18,7 +18,9 @@ export type IngestInput =
 export function readIngest(input: unknown): IngestInput {
   const given = readInput(input, {
     path: is.optional(path),
-    name: is.optional(is.string({ max: 200, pattern: /^[^\0\n]+$/, what: 'a name' })),
+    name: is.optional(
+      is.string({ max: 200, pattern: /^[^/\0\n][^\0\n]*$/, what: 'a name that does not begin with "/"' }),
+    ),
     text: is.optional(is.string({ min: 0, max: Number.MAX_SAFE_INTEGER, what: 'a text' })),
     type: is.optional(is.oneOf(DOCUMENT_TYPES)),
   });

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { GraceError } from '@grace/contracts';
-import type Piscina from 'piscina';
+import type { Piscina } from 'piscina';
 import { type Preparation, type Prepared, prepare } from './prepare.ts';
 import { summarise } from './summary/summary.ts';
 
@@ -21,10 +21,10 @@ export function createWorkshop(maxThreads: number) {
   const counters = { here: 0, pooled: 0, failed: 0 };
 
   const open = async (): Promise<Piscina> => {
-    const { Piscina } = await import('piscina');
+    const { Piscina: Pool } = await import('piscina');
     // From source the file stands beside this one; bundled it is named after the kernel.
     const file = import.meta.url.endsWith('.ts') ? './pool.ts' : './librarian-pool.js';
-    return new Piscina({
+    return new Pool({
       filename: fileURLToPath(new URL(file, import.meta.url)),
       minThreads: 0,
       maxThreads,

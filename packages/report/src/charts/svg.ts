@@ -88,6 +88,6 @@ export function legend(
 }
 
 /** A coordinate: one decimal, never anything but a number. */
-export function n(value: number): string {
+function n(value: number): string {
   return Number.isFinite(value) ? decimal(Math.min(Math.max(value, -1e6), 1e6), 1).replaceAll(',', '') : '0';
 }

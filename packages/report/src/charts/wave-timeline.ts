@@ -6,7 +6,9 @@ import { bar, drawing, label, legend, mark, rule, WIDTH, write } from './svg.ts'
 
 const LEFT = 230;
 const RIGHT = WIDTH - 130;
-const ROW = 30;
+const ROW = 40;
+/** Each instant has a height of its own, so that marks of the same moment stay apart. */
+const LANE = { inject: -12, detect: -4, mitigate: 4, recover: 12 } as const;
 const TOP = 64;
 
 /** One row per trial: how long the fault acted, and when it was noticed, answered and recovered from. */
@@ -80,11 +82,13 @@ function row(trial: TrialFacts, top: number, x: Scale): string[] {
         `${trial.fault ?? 'fault'} acts from ${instant(injectedMs)} to ${instant(until)}`,
       ),
     );
-    parts.push(mark(x(injectedMs), middle, 'inject', `injected at ${instant(injectedMs)}`));
+    parts.push(mark(x(injectedMs), middle + LANE.inject, 'inject', `injected at ${instant(injectedMs)}`));
   }
   if (mitigatedMs !== null)
-    parts.push(mark(x(mitigatedMs), middle, 'mitigate', `mitigated at ${instant(mitigatedMs)}`));
-  if (detectedMs !== null) parts.push(mark(x(detectedMs), middle, 'detect', `detected at ${instant(detectedMs)}`));
-  if (recoveredMs !== null) parts.push(mark(x(recoveredMs), middle, 'recover', `recovered at ${instant(recoveredMs)}`));
+    parts.push(mark(x(mitigatedMs), middle + LANE.mitigate, 'mitigate', `mitigated at ${instant(mitigatedMs)}`));
+  if (detectedMs !== null)
+    parts.push(mark(x(detectedMs), middle + LANE.detect, 'detect', `detected at ${instant(detectedMs)}`));
+  if (recoveredMs !== null)
+    parts.push(mark(x(recoveredMs), middle + LANE.recover, 'recover', `recovered at ${instant(recoveredMs)}`));
   return parts;
 }

@@ -1,4 +1,4 @@
-import type { AnyRecord, EventName, JournalRecord } from '@grace/contracts';
+import { type AnyRecord, type EventName, type JournalRecord, RUNNER_EVENTS } from '@grace/contracts';
 
 /** The records of one run, in order, and the ways the report looks at them. */
 export interface Journal {
@@ -17,16 +17,25 @@ export interface Journal {
 }
 
 /**
- * Orders the records and keeps the last run among them: from the boot before its `run:start` to its `run:end`, or to the end of the
+ * Orders the records and keeps one run of them, the last if none is named: from the boot before its `run:start` to its `run:end`, or to the end of the
  * journal when it has none.
  */
-export function readJournal(all: readonly AnyRecord[]): Journal {
+export function readJournal(all: readonly AnyRecord[], run?: string): Journal {
   const ordered = [...new Map(all.map((record) => [record.seq, record])).values()].sort((a, b) => a.seq - b.seq);
-  const start = ordered.findLast((record) => record.name === 'run:start');
+  const start = ordered.findLast(
+    (record) => record.name === 'run:start' && (run === undefined || record.data.run === run),
+  );
   const boot =
     ordered.findLast((record) => record.name === 'system:boot' && record.seq <= (start?.seq ?? 0)) ??
     ordered.find((record) => record.name === 'system:boot');
-  const records = boot && start && boot.seq < start.seq ? ordered.filter((record) => record.seq >= boot.seq) : ordered;
+  const next = start && ordered.find((record) => record.name === 'run:start' && record.seq > start.seq);
+  const records = ordered.filter(
+    (record) =>
+      record.seq >= (start && boot && boot.seq < start.seq ? boot.seq : 0) &&
+      record.seq < (next?.seq ?? Number.POSITIVE_INFINITY) &&
+      // What the laboratory wrote before belongs to a run before.
+      (start === undefined || record.seq >= start.seq || !RUNNER_EVENTS.includes(record.name)),
+  );
   const end =
     records.find((record) => record.name === 'run:end' && record.seq > (start?.seq ?? 0)) ??
     records.find((record) => record.name === 'system:stop' && record.seq > (start?.seq ?? 0)) ??

@@ -2,7 +2,7 @@
  * The last line of defence: writers of the journal redact by value where they know the secret; here whatever still looks like one is
  * taken out, by the name of its field or by its shape.
  */
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 const SECRET_FIELD =
   /^(?!.*(count|length|bytes|ms|id)$).*(pass(word|wd|phrase)|secret|token|credential|authorization|cookie|api[_-]?key|private[_-]?key|access[_-]?key|bearer)$/i;

@@ -100,7 +100,7 @@ function sentence(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-export function distinct(evidence: readonly string[]): string[] {
+function distinct(evidence: readonly string[]): string[] {
   return [...new Set(evidence)];
 }
 

@@ -3,7 +3,7 @@
 const MOST = 2000;
 
 /** One line, no control or direction-changing characters, not endless. */
-export function oneLine(text: string): string {
+function oneLine(text: string): string {
   const line = text
     .toWellFormed()
     .replace(/[\s\u2028\u2029]+/gu, ' ')

@@ -12,7 +12,7 @@ const EXTENSIONS: Readonly<Record<DocumentType, string>> = {
   code: 'ts mts cts tsx js mjs cjs jsx py rb go rs java kt c h cc cpp hpp cs swift php sh bash sql lua pl yaml yml toml ini css',
 };
 
-const TYPE_OF = new Map(
+const TYPE_OF = new Map<string, DocumentType>(
   DOCUMENT_TYPES.flatMap((type) => EXTENSIONS[type].split(' ').map((extension) => [`.${extension}`, type] as const)),
 );
 

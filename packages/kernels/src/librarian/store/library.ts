@@ -14,6 +14,8 @@ export interface LibraryDocument {
   note: string | null;
   characters: number;
   atMs: number;
+  /** The place that its memories name. */
+  source: string;
 }
 
 /** A chunk as it stands in the library; `memory` is the id under which memory_fusion has it. */
@@ -45,7 +47,7 @@ export type Library = ReturnType<typeof openLibrary>;
 export function openLibrary(store: KernelStore) {
   store.migrate(migrations);
   const { db } = store;
-  const documentColumns = 'd.id, d.namespace, d.hash, d.type, d.title, d.note, d.characters, d.at_ms AS atMs';
+  const documentColumns = 'd.id, d.namespace, d.hash, d.type, d.title, d.note, d.characters, d.at_ms AS atMs, d.source';
   const sql = {
     document: db.prepare(`SELECT ${documentColumns} FROM document d WHERE d.id = ?`),
     at: db.prepare(
@@ -53,7 +55,7 @@ export function openLibrary(store: KernelStore) {
     ),
     isFiled: db.prepare('SELECT 1 FROM document WHERE id = ? AND filed = 1'),
     insert: db.prepare(
-      'INSERT OR IGNORE INTO document (id, namespace, hash, type, title, note, characters, at_ms, filed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)',
+      'INSERT OR IGNORE INTO document (id, namespace, hash, type, title, note, characters, at_ms, source, filed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)',
     ),
     insertChunk: db.prepare(
       'INSERT OR IGNORE INTO chunk (document, position, section, text, overlap, memory) VALUES (?, ?, ?, ?, ?, NULL)',
@@ -73,10 +75,12 @@ export function openLibrary(store: KernelStore) {
     deletePlace: db.prepare('DELETE FROM place WHERE namespace = ? AND place = ?'),
     deleteDocument: db.prepare('DELETE FROM document WHERE id = ?'),
     queueUnfiling: db.prepare(
-      'INSERT OR IGNORE INTO unfiling (memory) SELECT memory FROM chunk WHERE document = ? AND memory IS NOT NULL',
+      'INSERT OR IGNORE INTO unfiling (memory, place) SELECT memory, ? FROM chunk WHERE document = ? AND memory IS NOT NULL',
     ),
+    queueOne: db.prepare('INSERT OR IGNORE INTO unfiling (memory, place) VALUES (?, ?)'),
+    setSource: db.prepare('UPDATE document SET source = ?, filed = 0 WHERE id = ?'),
     unfiling: db.prepare(
-      'SELECT memory FROM unfiling WHERE memory NOT IN (SELECT memory FROM chunk WHERE memory IS NOT NULL) LIMIT ?',
+      'SELECT memory, place FROM unfiling WHERE memory NOT IN (SELECT memory FROM chunk WHERE memory IS NOT NULL) LIMIT ?',
     ),
     keptAnyway: db.prepare('DELETE FROM unfiling WHERE memory IN (SELECT memory FROM chunk WHERE memory IS NOT NULL)'),
     unfiled: db.prepare('DELETE FROM unfiling WHERE memory = ?'),
@@ -89,11 +93,13 @@ export function openLibrary(store: KernelStore) {
     addWatch: db.prepare('INSERT OR IGNORE INTO watch (folder) VALUES (?)'),
     removeWatch: db.prepare('DELETE FROM watch WHERE folder = ?'),
   };
-  /** A document whose last place is gone is removed, and its memories are queued to be forgotten. */
-  const release = (id: string): void => {
-    if (sql.places.get(id)) return;
-    sql.queueUnfiling.run(id);
-    sql.deleteDocument.run(id);
+  /** A document whose last place is gone is removed; one that stands elsewhere too is filed anew under that place. */
+  const release = ({ id, source }: LibraryDocument, place: string): void => {
+    const next = sql.places.get(id)?.['place'];
+    if (next !== undefined && source !== place) return;
+    sql.queueUnfiling.run(source, id);
+    if (next === undefined) sql.deleteDocument.run(id);
+    else sql.setSource.run(next, id);
   };
   const count = (from: string): number => Number(db.prepare(`SELECT count(*) AS n FROM ${from}`).get()!['n']);
   const strings = (rows: Record<string, unknown>[], column: string): string[] => rows.map((row) => String(row[column]));
@@ -110,46 +116,50 @@ export function openLibrary(store: KernelStore) {
     /** Makes sure the document is there and stands at this place; what stood there before is released. */
     shelve(document: LibraryDocument, place: string, chunks: readonly Chunk[]): void {
       store.transaction(() => {
-        const { id, namespace, hash, type, title, note, characters, atMs } = document;
+        const { id, namespace, hash, type, title, note, characters, atMs, source } = document;
         const before = this.at(namespace, place);
-        sql.insert.run(id, namespace, hash, type, title, note, characters, atMs);
+        sql.insert.run(id, namespace, hash, type, title, note, characters, atMs, source);
         chunks.forEach(({ section, text, overlap }, position) => {
           sql.insertChunk.run(id, position, section, text, overlap);
         });
         sql.setPlace.run(namespace, place, id);
-        if (before && before.id !== id) release(before.id);
+        if (before && before.id !== id) release(before, place);
       });
     },
-    /** Returns whether anything stood there. */
-    removePlace(namespace: string, place: string): boolean {
-      return store.transaction(() => {
+    removePlace(namespace: string, place: string): void {
+      store.transaction(() => {
         const before = this.at(namespace, place);
         sql.deletePlace.run(namespace, place);
-        if (before) release(before.id);
-        return before !== undefined;
+        if (before) release(before, place);
       });
     },
-    /** Notes under which memories the chunks are kept; false when the document was removed meanwhile, and then they are queued to go. */
-    markFiled(id: string, memories: readonly { position: number; memory: string }[]): boolean {
-      return store.transaction(() => {
-        if (!this.document(id)) {
-          const queue = db.prepare('INSERT OR IGNORE INTO unfiling (memory) VALUES (?)');
-          for (const { memory } of memories) queue.run(memory);
-          return false;
+    /** Drops all documents of namespaces that begin so; their memories are left to the caller. */
+    drop(prefix: string): void {
+      store.transaction(() => {
+        for (const table of ['place', 'document']) {
+          db.prepare(`DELETE FROM ${table} WHERE substr(namespace, 1, length(?)) = ?`).run(prefix, prefix);
+        }
+      });
+    },
+    /** Notes under which memories the chunks are kept; when the document went or moved meanwhile, they are queued to be forgotten. */
+    markFiled(id: string, source: string, memories: readonly { position: number; memory: string }[]): void {
+      store.transaction(() => {
+        if (this.document(id)?.source !== source) {
+          for (const { memory } of memories) sql.queueOne.run(memory, source);
+          return;
         }
         for (const { position, memory } of memories) sql.setMemory.run(memory, id, position);
         sql.setFiled.run(1, id);
-        return true;
       });
     },
     markUnfiled: (id: string): void => void sql.setFiled.run(0, id),
     /** Documents that are not in memory yet, oldest first. */
     waiting: (): string[] => strings(sql.waiting.all(), 'id'),
     filed: (): string[] => strings(db.prepare('SELECT id FROM document WHERE filed = 1').all(), 'id'),
-    /** Memories to be forgotten that no chunk uses; those that a chunk uses again are taken off the list. */
-    unfiling(limit: number): string[] {
+    /** Memories to be forgotten that no chunk uses, and their places; those that a chunk uses again are taken off the list. */
+    unfiling(limit: number): { memory: string; place: string }[] {
       sql.keptAnyway.run();
-      return strings(sql.unfiling.all(limit), 'memory');
+      return sql.unfiling.all(limit) as unknown as { memory: string; place: string }[];
     },
     markForgotten(memories: readonly string[]): void {
       store.transaction(() => {

@@ -1,5 +1,6 @@
 /**
  * document   one content of one type in one namespace; `filed` = its chunks are in memory
+ *            under the source, one of its places
  * place      where a content was met: a path or a given name; a document without a place is removed
  * chunk      its parts in order, and the memory each was filed as
  * unfiling   memories that have to be forgotten still
@@ -15,6 +16,7 @@ export const migrations: readonly string[] = [
      note TEXT,
      characters INTEGER NOT NULL,
      at_ms INTEGER NOT NULL,
+     source TEXT NOT NULL,
      filed INTEGER NOT NULL
    ) WITHOUT ROWID;
    CREATE INDEX document_unfiled ON document (at_ms) WHERE filed = 0;
@@ -35,6 +37,6 @@ export const migrations: readonly string[] = [
      PRIMARY KEY (document, position)
    ) WITHOUT ROWID;
    CREATE INDEX chunk_by_memory ON chunk (memory);
-   CREATE TABLE unfiling (memory TEXT PRIMARY KEY) WITHOUT ROWID;
+   CREATE TABLE unfiling (memory TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
    CREATE TABLE watch (folder TEXT PRIMARY KEY) WITHOUT ROWID;`,
 ];

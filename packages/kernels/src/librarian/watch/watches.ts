@@ -21,11 +21,11 @@ export interface WatchParts {
 /** The watched folders. They stand in the store, so a new incarnation watches them again and reads what changed meanwhile. */
 export function createWatches({ library, ingest, filing, log, limits, namespace }: WatchParts) {
   const open = new Map<string, FolderWatch>();
+  const opening = new Set<string>();
+  let closed = false;
 
-  const begin = async (folder: string): Promise<void> => {
-    const leave = async (path: string): Promise<void> => {
-      if (library.removePlace(namespace, path)) await filing.unfile();
-    };
+  const attach = async (folder: string): Promise<void> => {
+    const leave = (path: string): Promise<void> => filing.remove(namespace, path);
     const watch = await watchFolder(
       folder,
       {
@@ -40,7 +40,17 @@ export function createWatches({ library, ingest, filing, log, limits, namespace 
       },
       log,
     );
-    open.set(folder, watch);
+    if (closed) await watch.close();
+    else open.set(folder, watch);
+  };
+
+  const begin = async (folder: string): Promise<void> => {
+    opening.add(folder);
+    try {
+      await attach(folder);
+    } finally {
+      opening.delete(folder);
+    }
   };
 
   return {
@@ -48,8 +58,8 @@ export function createWatches({ library, ingest, filing, log, limits, namespace 
     async add(path: string): Promise<{ folder: string; files: number; known: boolean }> {
       const folder = await admitFolder(path, limits);
       const files = await countFiles(folder, limits.maxFiles);
-      if (open.has(folder)) return { folder, files, known: true };
-      const near = [...open.keys()].find((other) => isInside(other, folder) || isInside(folder, other));
+      if (open.has(folder) || opening.has(folder)) return { folder, files, known: true };
+      const near = [...open.keys(), ...opening].find((other) => isInside(other, folder) || isInside(folder, other));
       if (near !== undefined) {
         throw new GraceError(
           'CONFLICT',
@@ -77,7 +87,7 @@ export function createWatches({ library, ingest, filing, log, limits, namespace 
     /** Opens what the store names and is not open: after a start, and when a folder that was away is back. */
     async resume(): Promise<void> {
       for (const folder of library.watches()) {
-        if (open.has(folder)) continue;
+        if (open.has(folder) || opening.has(folder)) continue;
         try {
           await admitFolder(folder, limits);
           await begin(folder);
@@ -89,6 +99,7 @@ export function createWatches({ library, ingest, filing, log, limits, namespace 
     status: () =>
       library.watches().map((folder) => ({ folder, open: open.has(folder), queued: open.get(folder)?.queued ?? 0 })),
     async close(): Promise<void> {
+      closed = true;
       await Promise.all([...open.values()].map((watch) => watch.close()));
       open.clear();
     },

@@ -1,0 +1,138 @@
+/** One figure: what is measured, its floor in the same run, and the budget as a ratio. */
+export interface Figure {
+  id: string;
+  title: string;
+  unit: 'ms' | 'MB' | '% of a core' | 'us' | '/s';
+  /** `most`: Grace may need at most `ratio` times the floor. `least`: Grace must reach at least that part of it. `absolute`: a bound of its own. */
+  budget: { kind: 'most' | 'least' | 'absolute'; ratio: number };
+  /** What the floor is. */
+  floor: string;
+  note?: string;
+}
+
+export const FIGURES: readonly Figure[] = [
+  {
+    id: 'boot',
+    title: 'Boot: from `grace boot --detach` to every kernel functionally ready',
+    unit: 'ms',
+    budget: { kind: 'most', ratio: 3 },
+    floor: 'as many empty threads in as many processes, online',
+    note: 'includes the start of the command line itself and the return to the shell',
+  },
+  {
+    id: 'boot_inside',
+    title: 'The same, counted from the start of the supervisor',
+    unit: 'ms',
+    budget: { kind: 'most', ratio: 3 },
+    floor: 'the same',
+  },
+  {
+    id: 'memory',
+    title: 'Memory at rest, all processes (PSS)',
+    unit: 'MB',
+    budget: { kind: 'most', ratio: 3 },
+    floor: 'the same empty threads',
+  },
+  {
+    id: 'cpu',
+    title: 'CPU at rest, all processes',
+    unit: '% of a core',
+    budget: { kind: 'absolute', ratio: 5 },
+    floor: 'the same threads with 100 ms heartbeats',
+  },
+  {
+    id: 'crash',
+    title: 'Crash of a thread to functionally ready, p50',
+    unit: 'ms',
+    budget: { kind: 'most', ratio: 3 },
+    floor: 'terminate and a new empty thread',
+  },
+  {
+    id: 'crash_p99',
+    title: 'Crash of a thread to functionally ready, p99',
+    unit: 'ms',
+    budget: { kind: 'most', ratio: 6 },
+    floor: 'the same',
+  },
+  {
+    id: 'hang',
+    title: 'Endless loop to functionally ready, p99',
+    unit: 'ms',
+    budget: { kind: 'most', ratio: 3 },
+    floor: 'heartbeat age of 200 ms and a new empty thread',
+  },
+  {
+    id: 'trip_near',
+    title: 'Bus round trip in a cell',
+    unit: 'us',
+    budget: { kind: 'most', ratio: 2 },
+    floor: 'bare MessagePort hub, 4 hops',
+  },
+  {
+    id: 'rate_near',
+    title: 'Bus throughput in a cell, accepted and handled',
+    unit: '/s',
+    budget: { kind: 'least', ratio: 2 },
+    floor: 'bare hub, one message per post',
+  },
+  {
+    id: 'trip_far',
+    title: 'Bus round trip between cells',
+    unit: 'us',
+    budget: { kind: 'most', ratio: 4 },
+    floor: 'Unix socket with v8 frames, one hop each way',
+    note: 'the bus needs twice the hops: asker, broker, answerer',
+  },
+  {
+    id: 'rate_far',
+    title: 'Bus throughput between cells, accepted and handled',
+    unit: '/s',
+    budget: { kind: 'least', ratio: 2 },
+    floor: 'Unix socket, v8 frames one by one',
+  },
+  {
+    id: 'append',
+    title: 'Ledger appends, durable and hash-linked',
+    unit: '/s',
+    budget: { kind: 'least', ratio: 0.6 },
+    floor: 'fdatasync per 256 records with a SHA-256 chain',
+  },
+  {
+    id: 'verify',
+    title: 'Ledger verification',
+    unit: '/s',
+    budget: { kind: 'least', ratio: 0.7 },
+    floor: 'reading and hashing the same chain',
+  },
+];
+
+export interface Measured {
+  figure: Figure;
+  floors: number[];
+  values: number[];
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Whether the budget holds, on medians. */
+export function verdict({ figure, floors, values }: Measured): {
+  floor: number;
+  value: number;
+  ratio: number;
+  holds: boolean;
+} {
+  const floor = median(floors);
+  const value = median(values);
+  const ratio = value / floor;
+  const holds =
+    figure.budget.kind === 'most'
+      ? ratio <= figure.budget.ratio
+      : figure.budget.kind === 'least'
+        ? ratio >= figure.budget.ratio
+        : value <= figure.budget.ratio;
+  return { floor, value, ratio, holds };
+}

@@ -1,0 +1,3 @@
+import kernel from './bench-kernel.mjs';
+
+export default kernel('bench_near');

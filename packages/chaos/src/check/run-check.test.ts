@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import type { AnyRecord, StatusDocument } from '@grace/contracts';
+import { type StandIn, standIn, statusOf } from '../../test/control-stand-in.ts';
+import { resolveTarget } from '../observe/target.ts';
+import { readScenario } from '../scenario/list.ts';
+import type { CheckContext } from './context.ts';
+import { CHECK_NAMES } from './names.ts';
+import { runCheck } from './run-check.ts';
+
+const { variants } = readScenario(join(import.meta.dirname, '../../../../configs/scenarios/S04_kernel_crash.yaml'));
+const before = statusOf([{ id: 'scheduler' }, { id: 'trigger_mesh' }]);
+
+/** What a crash of the scheduler left, unless a test says otherwise. */
+async function check(
+  name: string,
+  value: string | null,
+  after: StatusDocument,
+  more: Partial<CheckContext> = {},
+  answers: StandIn['answers'] = {},
+) {
+  const system = await standIn({ status: () => after, ...answers });
+  const sample = {
+    trial: 't',
+    fromMono: 0,
+    toMono: 1,
+    messages: { accepted: 1, handled: 1, rejected: 0, lost: 0 },
+    verbs: { ok: 10, failed: 0, p50Ms: 1, p99Ms: 4 },
+    appends: { ok: 1, failed: 0 },
+  };
+  const context: CheckContext = {
+    control: system.client,
+    variant: variants.find(({ id }) => id === 'process_exit')!,
+    target: resolveTarget(before, { kind: 'kernel', kernel: 'scheduler' }),
+    before,
+    injection: {
+      lease: {
+        id: 'l',
+        kind: 'process_exit',
+        target: 'scheduler',
+        incarnation: 1,
+        durationMs: 1000,
+        ttlMs: 1,
+        correlation: 'c',
+        permit: 'p',
+        params: {},
+      },
+      orderedMono: 0,
+      actingMono: () => 0,
+      counts: () => ({}),
+      pid: null,
+      isOver: () => true,
+      undo: async () => ({ verified: true }),
+    },
+    undone: { verified: true },
+    actedMono: 0,
+    observations: [],
+    sample,
+    quiet: sample,
+    marker: 'marker_1',
+    records: async () => [],
+    ...more,
+  };
+  try {
+    return (await runCheck({ name, value }, context)).ok;
+  } finally {
+    await system.close();
+  }
+}
+
+const again = statusOf([{ id: 'scheduler', incarnation: 2 }, { id: 'trigger_mesh' }]);
+const opened = (kind: string): AnyRecord[] => [
+  {
+    seq: 1,
+    name: 'incident:open',
+    wallMs: 0,
+    monoMs: 0,
+    data: { incident: { id: 'i', kind, subject: 'scheduler' } },
+  } as AnyRecord,
+];
+
+describe('a verification check can be true and can be false', () => {
+  const cases: [string, string | null, boolean | null, () => Promise<boolean | null>][] = [
+    ['restarted_once', null, true, () => check('restarted_once', null, again)],
+    ['restarted_once', null, false, () => check('restarted_once', null, before)],
+    ['no_restart', null, true, () => check('no_restart', null, before)],
+    ['no_restart', null, false, () => check('no_restart', null, again)],
+    ['nobody_restarted', null, false, () => check('nobody_restarted', null, again)],
+    ['cell_mates_untouched', null, true, () => check('cell_mates_untouched', null, again)],
+    [
+      'cell_mates_untouched',
+      null,
+      false,
+      () =>
+        check('cell_mates_untouched', null, statusOf([{ id: 'scheduler' }, { id: 'trigger_mesh', incarnation: 2 }])),
+    ],
+    [
+      'cell_mates_back',
+      null,
+      true,
+      () => check('cell_mates_back', null, again, {}, { probe: () => ({ ok: true, ms: 1, detail: {} }) }),
+    ],
+    [
+      'cell_mates_back',
+      null,
+      false,
+      () => check('cell_mates_back', null, again, {}, { probe: () => ({ ok: false, ms: 1, detail: {} }) }),
+    ],
+    ['state_intact', null, true, () => check('state_intact', null, again, {}, { call: () => [{ id: 'marker_1' }] })],
+    ['state_intact', null, false, () => check('state_intact', null, again, {}, { call: () => [] })],
+    ['state_intact', null, null, () => check('state_intact', null, again, { marker: null })],
+    [
+      'state_intact',
+      null,
+      null,
+      () => check('state_intact', null, again, {}, { call: () => Promise.reject(new Error('down')) }),
+    ],
+    [
+      'incident_opened',
+      'kernel_crash',
+      true,
+      () => check('incident_opened', 'kernel_crash', again, { records: async () => opened('kernel_crash') }),
+    ],
+    [
+      'incident_opened',
+      'kernel_crash',
+      false,
+      () => check('incident_opened', 'kernel_crash', again, { records: async () => opened('heartbeat_gap') }),
+    ],
+    ['fault_undone', null, false, () => check('fault_undone', null, again, { undone: { verified: false } })],
+    ['work_went_on', null, null, () => check('work_went_on', null, again)],
+    ['hog_ended', null, null, () => check('hog_ended', null, again)],
+    ['nothing_accepted', null, null, () => check('nothing_accepted', null, again)],
+    [
+      'bus_conserves',
+      null,
+      false,
+      () => check('bus_conserves', null, { ...again, bus: { ...again.bus, accepted: 5, handled: 4 } }),
+    ],
+    [
+      'bus_conserves',
+      null,
+      true,
+      () => check('bus_conserves', null, { ...again, bus: { ...again.bus, accepted: 5, handled: 4, waiting: 1 } }),
+    ],
+  ];
+  for (const [name, , expected, run] of cases) {
+    test(`${name}: ${expected === null ? 'unknown' : expected}`, async () => assert.equal(await run(), expected));
+  }
+
+  test('a flood of which one message was accepted is not denied', async () => {
+    const counted = (accepted: number) => ({
+      injection: { ...({} as CheckContext['injection']), counts: () => ({ accepted, sent: 9, denied: 9 - accepted }) },
+    });
+    assert.equal(await check('nothing_accepted', null, again, counted(0)), true);
+    assert.equal(await check('nothing_accepted', null, again, counted(1)), false);
+  });
+
+  test('every check says what it proves', () => {
+    for (const { proves } of Object.values(CHECK_NAMES)) assert.ok(proves.length > 10);
+  });
+});

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { explainScenario } from './explain.ts';
+import { listScenarios } from './list.ts';
+import { parseScenario } from './parse.ts';
+
+const folder = join(import.meta.dirname, '../../../../configs/scenarios');
+const text = readFileSync(join(folder, 'S04_kernel_crash.yaml'), 'utf8');
+const parse = (changed: string) => parseScenario(changed, 'configs/S04_kernel_crash.yaml');
+
+describe('a scenario file', () => {
+  test('every built-in scenario is valid and can be explained', () => {
+    const scenarios = listScenarios(folder);
+    assert.deepEqual(
+      scenarios.map(({ id }) => id),
+      ['S01_heartbeat_pause', 'S02_acl_spam', 'S03_cpu_spike', 'S04_kernel_crash'],
+    );
+    for (const scenario of scenarios) {
+      const explained = explainScenario(scenario);
+      for (const { id, checks } of scenario.variants) {
+        assert.ok(explained.includes(`  ${id}: `));
+        for (const { name } of checks) assert.ok(explained.includes(name));
+      }
+    }
+  });
+
+  test('times are read with their units and defaults are filled in', () => {
+    const [variant] = parse(text).variants;
+    assert.equal(variant!.durationMs, 5000);
+    assert.equal(variant!.expect.recoverWithinMs, 2000);
+    assert.equal(variant!.expect.latencyFactor, 3);
+    assert.deepEqual(variant!.observe, ['trigger_mesh']);
+  });
+
+  const refused: [string, string, string, RegExp][] = [
+    [
+      'an unknown check',
+      '- restarted_once',
+      '- restarted_onze',
+      /S04_kernel_crash\.yaml:\d+:\d+: .*got restarted_onze \(did you mean "restarted_once"\?\)/,
+    ],
+    [
+      'an unknown key',
+      'detect_within',
+      'detect_whitin',
+      /unknown key "detect_whitin" \(did you mean "detect_within"\?\)/,
+    ],
+    ['an unknown fault', 'fault: process_exit', 'fault: proces_exit', /did you mean "process_exit"/],
+    [
+      'a target that the fault cannot have',
+      'target: { kernel: scheduler }',
+      'target: { machine: true }',
+      /expected kernel as the target of process_exit/,
+    ],
+    ['a duration that is none', 'duration: 5s', 'duration: soon', /expected a duration/],
+    [
+      'a single recovery method',
+      'recovered_by: [probe, heartbeat, workload]',
+      'recovered_by: [probe, probe]',
+      /at least two different methods/,
+    ],
+    [
+      'a check without its value',
+      '- incident_opened: kernel_crash',
+      '- incident_opened',
+      /expected incident_opened: the kind of the incident/,
+    ],
+    [
+      'another id than its name',
+      'id: S04_kernel_crash',
+      'id: S04_crash',
+      /expected the name of the file, S04_kernel_crash/,
+    ],
+    ['a variant twice', 'id: process_exit', 'id: uncaught_throw', /each id once, got uncaught_throw again/],
+  ];
+  for (const [what, from, to, message] of refused) {
+    test(`${what} is refused with file and line`, () => {
+      assert.ok(text.includes(from));
+      assert.throws(() => parse(text.replace(from, to)), { code: 'SCENARIO_INVALID', message });
+    });
+  }
+
+  test('a folder that is not there is said to be unreadable', () => {
+    assert.throws(() => listScenarios('/nowhere/scenarios'), { code: 'CONFIG_UNREADABLE' });
+  });
+});
