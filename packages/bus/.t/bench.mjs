@@ -1,3 +1,4 @@
+let u0; const cpu=(w,n)=>{const u=process.cpuUsage(u0); console.log('cpu us per',w,((u.user+u.system)/n).toFixed(2))};
 import { createBroker } from '@grace/bus/broker'; import { createBusClient } from '@grace/bus/client'; import { signBusToken } from '@grace/control';
 import { Worker, isMainThread, parentPort, workerData, MessageChannel } from 'node:worker_threads';
 const all={publish:{allow:['>'],deny:[]},subscribe:{allow:['>'],deny:[]}};
@@ -29,15 +30,15 @@ if(!isMainThread){
     let got=0,done; await A.subscribe('kernel.a.echo',()=>{ if(++got===done?.n) done.r() });
     const rounds=process.argv[3]?+process.argv[3]:3;
     for(let k=0;k<rounds;k++){
-      let n=15000,t=performance.now(); for(let i=0;i<n;i++) await A.request('kernel.b.call.x',{t:'a.b',i});
-      console.log(kind,'rtt us',((performance.now()-t)*1000/n).toFixed(1));
-      n=200000; t=performance.now();
+      let n=15000,t=performance.now(); u0=process.cpuUsage(); for(let i=0;i<n;i++) await A.request('kernel.b.call.x',{t:'a.b',i});
+      cpu('rtt',n);console.log(kind,'rtt us',((performance.now()-t)*1000/n).toFixed(1));
+      n=200000; t=performance.now(); u0=process.cpuUsage();
       let p=[]; const WIN=2048; 
       { let out=0, i=0; await new Promise((res,rej)=>{ const go=()=>{ while(out<WIN&&i<n){ out++; i++; A.publish('kernel.b.sink',{t:'a.b',i}).then(()=>{ out--; if(i>=n){ if(out===0) res(); } else if(out<WIN/2) go(); },rej);} }; go(); }); }
-      console.log(kind,'publish accepted msg/s',(n/((performance.now()-t)/1000)).toFixed(0));
-      n=100000; got=0; t=performance.now(); const d=new Promise(r=>{done={n,r}});
+      cpu('publish',n);console.log(kind,'publish accepted msg/s',(n/((performance.now()-t)/1000)).toFixed(0));
+      n=100000; got=0; t=performance.now(); u0=process.cpuUsage(); const d=new Promise(r=>{done={n,r}});
       { let i=0,out=0; const go=()=>{ while(out<WIN&&i<n){ out++; i++; A.publish('kernel.b.echo',{t:'a.b',i}).then(()=>{ out--; if(out<WIN/2) go(); });} }; go(); }
-      await d; console.log(kind,'echo msg/s',(n/((performance.now()-t)/1000)).toFixed(0));
+      await d; cpu('echo',n);console.log(kind,'echo msg/s',(n/((performance.now()-t)/1000)).toFixed(0));
     }
     await A.close(); await w.terminate();
   }

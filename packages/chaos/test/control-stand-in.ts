@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type AnyDraft,
+  type AnyRecord,
   type ClientMethod,
   type ClientMethods,
   GraceError,
@@ -11,6 +12,7 @@ import {
   type KernelStatus,
   MANIFEST_DEFAULTS,
   type StatusDocument,
+  systemClock,
 } from '@grace/contracts';
 import { Channel, type ControlClient, connectControl } from '@grace/control';
 
@@ -37,11 +39,21 @@ export async function standIn(answers: Answers = {}): Promise<StandIn> {
   mkdirSync(join(home, 'run'));
   const asked: StandIn['asked'] = [];
   const journal: AnyDraft[] = [];
+  const times: number[] = [];
   const all: Answers = {
     hello: () => ({ pid: process.pid, version: '0', armed: true }),
     'journal.append': ({ records }) => {
-      journal.push(...records);
+      for (const record of records) {
+        journal.push(record);
+        times.push(systemClock.monoMs());
+      }
       return { last: journal.length };
+    },
+    'journal.read': ({ after }) => {
+      const records = journal.map(
+        (draft, index) => ({ ...draft, seq: index + 1, monoMs: times[index]!, wallMs: 0 }) as AnyRecord,
+      );
+      return { records: records.slice(after), last: journal.length };
     },
     'fault.list': () => [],
     incidents: () => [],
@@ -93,6 +105,7 @@ export function statusOf(
       enforcement: { cpu: 'none', memory: 'none' },
       lagMsMax: 0,
       journalSeq: 1,
+      journalRefused: 0,
     },
     cells: [
       {

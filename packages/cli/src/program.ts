@@ -81,14 +81,13 @@ export function makeProgram(version: string, start: Start, out: Output): Command
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .option('--ascii', 'no character above 127')
     .option('-v, --verbose', 'tell more, and show stacks of errors')
-    .option('-q, --quiet', 'results and errors only')
-    .configureHelp({ showGlobalOptions: true });
+    .option('-q, --quiet', 'results and errors only');
   for (const make of COMMANDS) program.addCommand(make(start));
   for (const command of everyCommand(program)) {
-    command.exitOverride().configureOutput({
-      // Help that was not asked for is no result.
+    command.exitOverride().configureHelp({ showGlobalOptions: true });
+    command.configureOutput({
       writeOut: (text) => out.line(text.trimEnd()),
-      writeErr: (text) => process.stderr.write(out.text(text)),
+      writeErr: (text) => out.complain(text),
       outputError: (text, write) => write(text.replace(/^error: /, 'grace: ')),
     });
   }

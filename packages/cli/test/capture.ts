@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { run } from '../src/program.ts';
 
@@ -19,8 +19,8 @@ export async function grace(
   options: { cwd?: string; env?: NodeJS.ProcessEnv; stdin?: string } = {},
 ): Promise<Captured> {
   const own = options.cwd === undefined ? mkdtempSync(join(tmpdir(), 'grace-cli-')) : undefined;
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
+  const stdout = collect();
+  const stderr = collect();
   try {
     const code = await run(argv, {
       dist: join(root, 'dist'),
@@ -28,11 +28,22 @@ export async function grace(
       cwd: options.cwd ?? own!,
       env: options.env ?? {},
       stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
-      stdout: stdout as unknown as NodeJS.WriteStream,
-      stderr: stderr as unknown as NodeJS.WriteStream,
+      stdout: stdout.stream as unknown as NodeJS.WriteStream,
+      stderr: stderr.stream as unknown as NodeJS.WriteStream,
     });
-    return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
+    return { code, stdout: stdout.text(), stderr: stderr.text() };
   } finally {
     if (own !== undefined) rmSync(own, { recursive: true });
   }
+}
+
+function collect(): { stream: Writable; text: () => string } {
+  const parts: Buffer[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _, done) {
+      parts.push(chunk);
+      done();
+    },
+  });
+  return { stream, text: () => Buffer.concat(parts).toString('utf8') };
 }

@@ -25,7 +25,7 @@ export function connectSocket(path: string, deadlineMs: number): Promise<Socket>
     };
     const onConnect = (): void => finish();
     const onError = (error: NodeJS.ErrnoException): void => {
-      const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+      const nobody = ['ENOENT', 'ENOTDIR', 'ECONNREFUSED'].includes(error.code ?? '');
       finish(
         new GraceError(nobody ? 'NOT_RUNNING' : 'CONNECTION_CLOSED', `cannot connect to ${path}: ${error.message}`, {
           path,
@@ -47,10 +47,10 @@ function reach(path: string): ReturnType<typeof shortSocketPath> {
   try {
     return shortSocketPath(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     throw new GraceError('NOT_RUNNING', `cannot connect to ${path}: ${(error as Error).message}`, {
       path,
-      errno: 'ENOENT',
+      errno: (error as NodeJS.ErrnoException).code,
     });
   }
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { buildReport, renderJson, renderMarkdown } from '../src/index.ts';
+import type { FixtureOptions } from './fixture-options.ts';
 import { assertWellFormed, tables } from './read-markdown.ts';
-import { type FixtureOptions, KERNELS, runFixture } from './run-fixture.ts';
+import { KERNELS, runFixture } from './run-fixture.ts';
 
 const HOSTILE = [
   'a | b | c',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { buildReport, type ReportInput, renderJson, renderMarkdown } from '../src/index.ts';
-import { type FixtureOptions, KERNELS, runFixture } from './run-fixture.ts';
+import type { FixtureOptions } from './fixture-options.ts';
+import { KERNELS, runFixture } from './run-fixture.ts';
 
 function report(options: FixtureOptions = {}, more: Partial<ReportInput> = {}) {
   const fixture = runFixture(options);
@@ -317,7 +318,7 @@ test('of two runs in one journal, each is told without the other', () => {
   assert.deepEqual(one.issues, buildReport(first).issues);
   const two = told(undefined, second.result);
   assert.deepEqual([two.run.id, two.waves[1]!.trials[0]!.targetRestarts.length], ['r-8', 1]);
-  assert.equal(two.workload.length, 9);
+  assert.equal(two.workload.length, buildReport(second).workload.length);
 });
 
 test('the same run rendered twice is the same, byte for byte, in whatever order its records come', () => {

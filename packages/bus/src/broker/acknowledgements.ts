@@ -1,5 +1,5 @@
 import { REPLY_FIELDS } from '../wire/frames.ts';
-import { measure } from '../wire/payload.ts';
+import { sizeOf } from '../wire/payload.ts';
 import type { Ranges } from '../wire/ranges.ts';
 import type { Connection } from './connection.ts';
 import type { Router } from './router.ts';
@@ -43,7 +43,7 @@ export function answer(
     ask.done = true;
     ask.asker.asking--;
     if (!ask.asker.open) continue;
-    if (measure(replies[r + 2], maxPayloadBytes) <= maxPayloadBytes) {
+    if (sizeOf(replies[r + 2]) <= maxPayloadBytes) {
       ask.asker.reply(ask.number, replies[r + 1] === 1 ? 1 : 0, replies[r + 2]);
     } else {
       ask.asker.reply(ask.number, 0, {

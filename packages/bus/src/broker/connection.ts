@@ -1,21 +1,19 @@
 import type { BusIdentity, ErrorCode } from '@grace/contracts';
 import {
+  type Batch,
   BATCH_BYTES,
   BATCH_MESSAGES,
-  type BrokerBatch,
   type BrokerFrame,
-  type ClientBatch,
   type ClientFrame,
   REFUSAL_FIELDS,
 } from '../wire/frames.ts';
 import { LANES, Lanes } from '../wire/lanes.ts';
-import { duplicate } from '../wire/payload.ts';
-import type { Ranges } from '../wire/ranges.ts';
+import { append, type Ranges } from '../wire/ranges.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { Access } from './access-rules.ts';
 import type { Principal } from './door.ts';
 import type { HeldQueue } from './held.ts';
-import type { Ask, Delivery } from './message.ts';
+import type { Ask, Delivery, RoutedMessage } from './message.ts';
 import type { BrokerSubscription } from './subscription.ts';
 
 /** The broker's side of one wire. Its twin is client/session.ts. */
@@ -34,7 +32,7 @@ export class Connection {
   /** Subscriptions with messages that their windows let through. */
   readonly ready = new Set<BrokerSubscription>();
   /** Arrived and not looked at yet. */
-  readonly inbox = new Lanes<ClientBatch>();
+  readonly inbox = new Lanes<Batch>();
   inboxMessages = 0;
   /** The turn in which it was last served, and the messages taken in it. */
   turn = -1;
@@ -91,24 +89,29 @@ export class Connection {
   }
 
   /** The next frame, most urgent deliveries first; undefined when there is nothing to say. `expired` takes requests that are too late. */
-  nextFrame(nowMono: number, expired: (delivery: Delivery) => void): BrokerBatch | undefined {
-    const first = this.#nextDelivery;
-    const heads: unknown[] = [];
-    const payloads: unknown[] = [];
-    if (this.ready.size > 0) this.#takeDeliveries(heads, payloads, nowMono, expired);
-    if (payloads.length + this.#accepted.length + this.#refused.length + this.#replies.length === 0) return undefined;
-    const frame: BrokerBatch = ['batch', this.#accepted, this.#refused, first, heads, payloads, this.#replies];
-    this.#accepted = [];
-    this.#refused = [];
-    this.#replies = [];
+  nextFrame(nowMono: number, expired: (delivery: Delivery) => void): Batch | undefined {
+    const frame: Batch = ['batch', this.#nextDelivery, 0, 0, 0, 0];
+    if (this.ready.size > 0) this.#takeDeliveries(frame, nowMono, expired);
+    const [accepted, refused, replies] = [this.#accepted, this.#refused, this.#replies];
+    if (frame[2] + accepted.length + refused.length + replies.length === 0) return undefined;
+    frame[3] = accepted.length;
+    frame[4] = refused.length;
+    frame[5] = replies.length;
+    append(frame, accepted);
+    append(frame, refused);
+    append(frame, replies);
+    if (accepted.length > 0) this.#accepted = [];
+    if (refused.length > 0) this.#refused = [];
+    if (replies.length > 0) this.#replies = [];
     return frame;
   }
 
-  #takeDeliveries(heads: unknown[], payloads: unknown[], nowMono: number, expired: (delivery: Delivery) => void): void {
+  #takeDeliveries(frame: Batch, nowMono: number, expired: (delivery: Delivery) => void): void {
     let bytes = 0;
+    let before: RoutedMessage | undefined;
     for (const lane of LANES) {
       for (const subscription of this.ready) {
-        while (payloads.length < BATCH_MESSAGES && bytes < BATCH_BYTES) {
+        while (frame[2] < BATCH_MESSAGES && bytes < BATCH_BYTES) {
           const delivery = subscription.take(lane);
           if (!delivery) break;
           const { message } = delivery;
@@ -117,31 +120,32 @@ export class Connection {
             continue;
           }
           bytes += message.bytes;
-          this.#send(delivery, heads, payloads, nowMono);
+          this.#send(frame, delivery, before, nowMono);
+          before = message;
         }
       }
     }
     for (const subscription of this.ready) if (!subscription.canTake()) this.ready.delete(subscription);
   }
 
-  #send(delivery: Delivery, heads: unknown[], payloads: unknown[], nowMono: number): void {
+  #send(frame: Batch, delivery: Delivery, before: RoutedMessage | undefined, nowMono: number): void {
     const { message, subscription } = delivery;
     const number = this.#nextDelivery++;
     delivery.sentMono = nowMono;
     subscription.sent(delivery);
     this.unacknowledged.set(number, delivery);
     if (message.ask) this.grants.set(number, message.ask);
-    heads.push(
+    frame[2]++;
+    frame.push(
       subscription.number,
-      message.subject,
+      before?.subject === message.subject ? null : message.subject,
       message.flags,
       message.id,
-      message.from,
-      message.at,
+      before?.from === message.from ? null : message.from,
+      before?.at === message.at ? null : message.at,
       message.ask ? message.deadlineMono : 0,
       message.extra,
+      message.payload,
     );
-    payloads.push(message.sentTo === this ? duplicate(message.payload) : message.payload);
-    message.sentTo = this;
   }
 }

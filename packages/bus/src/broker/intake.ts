@@ -1,7 +1,7 @@
 import type { Clock, ErrorCode } from '@grace/contracts';
 import { isControlSubject } from '../subject/subject.ts';
 import { type ClientBatch, type Extra, LANE_BITS, MESSAGE_FIELDS, REQUEST_BIT, SEEN_BIT } from '../wire/frames.ts';
-import { measure } from '../wire/payload.ts';
+import { sizeOf } from '../wire/payload.ts';
 import { openPayloads } from '../wire/payload-section.ts';
 import type { Accounts } from './accounts.ts';
 import type { Connection } from './connection.ts';
@@ -41,24 +41,24 @@ export class Intake {
     this.#maxPayloadBytes = maxPayloadBytes;
   }
 
-  take(connection: Connection, [, first, heads, section]: ClientBatch): void {
+  take(connection: Connection, frame: Batch): void {
     const nowMono = this.#clock.monoMs();
-    const count = heads.length / MESSAGE_FIELDS;
-    let payloads: unknown[] | undefined;
+    const [, first, count] = frame;
+    const { principal } = connection;
+    let before: unknown;
+    let refusal: ErrorCode | undefined;
     for (let i = 0; i < count; i++) {
-      if (this.#door.isMuted(connection.principal, nowMono)) {
-        this.#refuseMuted(connection, heads, i, first, nowMono);
+      if (this.#door.isMuted(principal, nowMono)) {
+        this.#refuseMuted(connection, frame, i, before, nowMono);
         return;
       }
-      const at = i * MESSAGE_FIELDS;
-      const subject = heads[at] as string;
-      const refusal = this.#refusalBySubject(connection, subject, nowMono);
-      if (refusal) {
-        connection.refuse(first + i, first + i, refusal, null);
-        continue;
-      }
-      payloads ??= openPayloads(section);
-      this.#admit(connection, first + i, heads, at, payloads[i], nowMono);
+      const at = BATCH_HEAD + i * MESSAGE_FIELDS;
+      if (frame[at] === null) frame[at] = before;
+      const subject = frame[at];
+      if (subject !== before || refusal !== undefined) refusal = this.#refusalBySubject(connection, subject, nowMono);
+      before = subject;
+      if (refusal === undefined) this.#admit(connection, first + i, frame, at, nowMono);
+      else connection.refuse(first + i, first + i, refusal, null);
     }
   }
 
@@ -74,10 +74,19 @@ export class Intake {
     return 'BUS_DENIED';
   }
 
-  /** Everything from here on in the frame, without a look at payloads or rules. */
-  #refuseMuted(connection: Connection, heads: unknown[], from: number, first: number, nowMono: number): void {
-    const count = heads.length / MESSAGE_FIELDS;
-    for (let i = from; i < count; i++) this.#accounts.of(String(heads[i * MESSAGE_FIELDS])).denied++;
+  /** Everything from here on in the frame, without a look at rules. */
+  #refuseMuted(connection: Connection, frame: Batch, from: number, before: unknown, nowMono: number): void {
+    const [, first, count] = frame;
+    let subject = before;
+    let account = this.#accounts.of(String(subject));
+    for (let i = from; i < count; i++) {
+      const next = frame[BATCH_HEAD + i * MESSAGE_FIELDS];
+      if (next !== null && next !== subject) {
+        subject = next;
+        account = this.#accounts.of(String(subject));
+      }
+      account.denied++;
+    }
     this.#door.denied(connection.principal, '', count - from, nowMono);
     connection.refuse(first + from, first + count - 1, 'BUS_MUTED', 'muted after denied messages');
   }
@@ -96,7 +105,7 @@ export class Intake {
     const { principal } = connection;
     if (typeof id !== 'string' || id.length > MAX_ID_LENGTH)
       return refuse('BAD_INPUT', `the id is longer than ${MAX_ID_LENGTH} characters`);
-    const bytes = measure(payload, this.#maxPayloadBytes);
+    const bytes = sizeOf(payload);
     if (bytes > this.#maxPayloadBytes) {
       return refuse('BUS_TOO_LARGE', `the bus carries payloads of up to ${this.#maxPayloadBytes} bytes`);
     }
@@ -135,7 +144,6 @@ export class Intake {
       bytes,
       account: this.#routes.of(subject).account,
       ask,
-      sentTo: null,
     };
     this.#router.offer(connection, number, message, acceptByMono);
   }

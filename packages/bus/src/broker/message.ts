@@ -17,8 +17,6 @@ export interface RoutedMessage {
   readonly bytes: number;
   readonly account: BusTotals;
   readonly ask: Ask | null;
-  /** The connection it went out to last: a second time on the same wire needs a copy of its own. */
-  sentTo: Connection | null;
 }
 
 /** The asker's claim to one answer. Each responder holds a grant to it; the first answer uses it up. */

@@ -4,7 +4,7 @@ import { type Clock, GraceError, PRIORITIES, systemClock } from '@grace/contract
 import { checkPattern, checkSubject, isControlSubject } from '../subject/subject.ts';
 import { type BrokerFrame, type ClientFrame, type Extra, REQUEST_BIT, SEEN_BIT } from '../wire/frames.ts';
 import type { Lane } from '../wire/lanes.ts';
-import { pack } from '../wire/payload.ts';
+import { pack, sizeOf } from '../wire/payload.ts';
 import { PortWire } from '../wire/port-wire.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { Dialer } from './dialer.ts';
@@ -119,16 +119,16 @@ class Client implements BusConnection {
       this.#checkSubject(subject);
       const nowMono = this.#clock.monoMs();
       const lane = (isControlSubject(subject) ? 0 : PRIORITIES.indexOf(options.priority ?? 'normal')) as Lane;
-      const { value, bytes } = pack(payload);
+      const packed = pack(payload);
       const pending: Pending = {
         subject,
         lane,
         flags: lane | kind | (options.id === undefined ? 0 : SEEN_BIT),
         id: options.id ?? `${this.#idPrefix}-${this.#nextId++}`,
-        deadlineMono: nowMono + checkDeadline(options.deadlineMs),
+        deadlineMono: Math.ceil(nowMono + checkDeadline(options.deadlineMs)),
         extra: extraOf(options),
-        payload: value,
-        bytes,
+        payload: packed,
+        bytes: sizeOf(packed),
         isRequest: kind !== 0,
         resolve,
         reject,

@@ -1,5 +1,5 @@
 import type { MessageKind, Priority } from '@grace/contracts';
-import { DELIVERY_FIELDS, type Extra, kindOf, priorityOf } from '../wire/frames.ts';
+import { type Extra, kindOf, priorityOf } from '../wire/frames.ts';
 import { unpack } from '../wire/payload.ts';
 import type { Message } from './types.ts';
 
@@ -26,7 +26,7 @@ export class Delivered implements Message {
   readonly #answers: Answers;
   #answered = false;
 
-  constructor(heads: unknown[], offset: number, payload: unknown, delivery: number, answers: Answers) {
+  constructor(heads: unknown[], offset: number, delivery: number, answers: Answers) {
     const flags = heads[offset + 2] as number;
     this.subject = heads[offset + 1] as string;
     this.id = heads[offset + 3] as string;
@@ -36,12 +36,12 @@ export class Delivered implements Message {
     this.priority = priorityOf(flags);
     const deadlineMono = heads[offset + 6] as number;
     if (deadlineMono !== 0) this.deadlineMono = deadlineMono;
-    const extra = heads[offset + DELIVERY_FIELDS - 1] as Extra;
+    const extra = heads[offset + 7] as Extra;
     this.schema = extra ? extra[0] : 1;
     if (extra?.[1]) this.correlation = extra[1];
     if (extra?.[2]) this.causation = extra[2];
     if (this.kind === 'request') this.replyTo = `reply.${delivery}`;
-    this.payload = unpack(payload);
+    this.payload = unpack(heads[offset + 8]);
     this.#delivery = delivery;
     this.#answers = answers;
   }

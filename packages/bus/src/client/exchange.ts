@@ -1,6 +1,7 @@
 import { type ErrorCode, fromWireError, GraceError, type WireError } from '@grace/contracts';
-import { type BrokerBatch, type ClientBatch, REFUSAL_FIELDS, REPLY_FIELDS } from '../wire/frames.ts';
+import { type Batch, DELIVERY_FIELDS, listsOf, REFUSAL_FIELDS, REPLY_FIELDS } from '../wire/frames.ts';
 import { unpack } from '../wire/payload.ts';
+import { append } from '../wire/ranges.ts';
 import type { Link } from './link.ts';
 import type { Outbox, Window } from './outbox.ts';
 import type { Pending } from './pending.ts';
@@ -10,31 +11,33 @@ export function sendBatches(link: Link, window: Window, outbox: Outbox): void {
   for (;;) {
     const { first, messages } = outbox.take(window);
     if (messages.length === 0 && !link.hasNews) return;
-    const heads: unknown[] = [];
-    const payloads: unknown[] = [];
-    for (const { subject, flags, id, deadlineMono, extra, payload } of messages) {
-      heads.push(subject, flags, id, deadlineMono, extra);
-      payloads.push(payload);
+    const { handled, rejected, replies } = link.takeNews();
+    const frame: Batch = ['batch', first, messages.length, handled.length, rejected.length, replies.length];
+    let before: string | undefined;
+    for (let i = 0; i < messages.length; i++) {
+      const { subject, flags, id, deadlineMono, extra, payload } = messages[i]!;
+      frame.push(subject === before ? null : subject, flags, id, deadlineMono, extra, payload);
+      before = subject;
     }
-    const frame: ClientBatch = ['batch', first, heads, payloads, link.handled, link.rejected, link.replies];
-    link.handled = [];
-    link.rejected = [];
-    link.replies = [];
+    append(frame, handled);
+    append(frame, rejected);
+    append(frame, replies);
     link.wire.send(frame);
   }
 }
 
 /** Settles what the broker has decided and answered. Requests that were accepted wait on for their answer. */
 export function decide(
-  frame: BrokerBatch,
+  frame: Batch,
   outbox: Outbox,
   requests: Map<number, Pending>,
 ): { accepted: number; refused: number } {
-  const [, acceptedRanges, refusals, , , , replies] = frame;
+  const { list1, list2, list3, end } = listsOf(frame, DELIVERY_FIELDS);
   let accepted = 0;
   let refused = 0;
-  for (let r = 0; r < acceptedRanges.length; r += 2) {
-    for (let number = acceptedRanges[r]!; number <= acceptedRanges[r + 1]!; number++) {
+  for (let r = list1; r < list2; r += 2) {
+    const to = frame[r + 1] as number;
+    for (let number = frame[r] as number; number <= to; number++) {
       const pending = outbox.decide(number);
       if (!pending || pending.settled) continue;
       accepted++;
@@ -45,10 +48,11 @@ export function decide(
       }
     }
   }
-  for (let r = 0; r < refusals.length; r += REFUSAL_FIELDS) {
-    const code = refusals[r + 2] as ErrorCode;
-    const words = refusals[r + 3] as string | null;
-    for (let number = refusals[r] as number; number <= (refusals[r + 1] as number); number++) {
+  for (let r = list2; r < list3; r += REFUSAL_FIELDS) {
+    const to = frame[r + 1] as number;
+    const code = frame[r + 2] as ErrorCode;
+    const words = frame[r + 3] as string | null;
+    for (let number = frame[r] as number; number <= to; number++) {
       const pending = outbox.decide(number);
       if (!pending || pending.settled) continue;
       refused++;
@@ -56,14 +60,14 @@ export function decide(
       pending.reject(new GraceError(code, `"${pending.subject}": ${words ?? 'refused by the broker'}`));
     }
   }
-  for (let r = 0; r < replies.length; r += REPLY_FIELDS) {
-    const number = replies[r] as number;
+  for (let r = list3; r < end; r += REPLY_FIELDS) {
+    const number = frame[r] as number;
     const pending = requests.get(number);
     requests.delete(number);
     if (!pending || pending.settled) continue;
     pending.settled = true;
-    const value = unpack(replies[r + 2]);
-    if (replies[r + 1] === 1) pending.resolve(value);
+    const value = unpack(frame[r + 2]);
+    if (frame[r + 1] === 1) pending.resolve(value);
     else pending.reject(fromWireError(value as WireError));
   }
   return { accepted, refused };

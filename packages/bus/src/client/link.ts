@@ -24,6 +24,14 @@ export class Link implements Answers {
     this.#flushSoon = flushSoon;
   }
 
+  takeNews(): Pick<Link, 'handled' | 'rejected' | 'replies'> {
+    const { handled, rejected, replies } = this;
+    if (handled.length > 0) this.handled = [];
+    if (rejected.length > 0) this.rejected = [];
+    if (replies.length > 0) this.replies = [];
+    return { handled, rejected, replies };
+  }
+
   get hasNews(): boolean {
     return this.handled.length > 0 || this.rejected.length > 0 || this.replies.length > 0;
   }
@@ -37,7 +45,7 @@ export class Link implements Answers {
   /** @throws GraceError `BAD_INPUT` when the answer cannot travel */
   answer(delivery: number, ok: boolean, value: unknown): void {
     if (this.closed) return;
-    this.replies.push(delivery, ok ? 1 : 0, ok ? pack(value).value : packFailure(value));
+    this.replies.push(delivery, ok ? 1 : 0, ok ? pack(value) : packFailure(value));
     this.#flushSoon();
   }
 }
@@ -46,10 +54,10 @@ export class Link implements Answers {
 function packFailure(error: unknown): unknown {
   const wire = toWireError(error);
   try {
-    return pack(wire).value;
+    return pack(wire);
   } catch (failure) {
     if (!(failure instanceof GraceError)) throw failure;
     const { code, message } = wire;
-    return pack({ code, message }).value;
+    return pack({ code, message });
   }
 }

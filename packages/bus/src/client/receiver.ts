@@ -1,5 +1,5 @@
 import type { SubscriptionPolicy } from '@grace/contracts';
-import { DELIVERY_FIELDS, laneOf } from '../wire/frames.ts';
+import { BATCH_HEAD, type Batch, DELIVERY_FIELDS, DELIVERY_FLAGS, firstLane } from '../wire/frames.ts';
 import { Lanes } from '../wire/lanes.ts';
 import { Delivered } from './delivered.ts';
 import type { Link } from './link.ts';
@@ -16,9 +16,7 @@ export interface LocalSubscription {
 
 interface Arrival {
   link: Link;
-  first: number;
-  heads: unknown[];
-  payloads: unknown[];
+  frame: Batch;
 }
 
 /**
@@ -33,10 +31,10 @@ export class Receiver {
   readonly #recent = new RecentDeliveries();
   #turn: NodeJS.Immediate | undefined;
 
-  receive(link: Link, first: number, heads: unknown[], payloads: unknown[]): void {
-    const arrival = { link, first, heads, payloads };
+  receive(link: Link, frame: Batch): void {
+    const arrival = { link, frame };
     if (this.#arrived.size === 0 && this.#turn === undefined) this.#handle(arrival);
-    else this.#arrived.push(laneOf(heads[2] as number), arrival);
+    else this.#arrived.push(firstLane(frame, DELIVERY_FLAGS), arrival);
     this.#turn ??= setImmediate(() => this.#next());
   }
 
@@ -60,21 +58,23 @@ export class Receiver {
     this.#handle(arrival);
   }
 
-  #handle({ link, first, heads, payloads }: Arrival): void {
-    for (let i = 0; i < payloads.length; i++) {
+  #handle({ link, frame }: Arrival): void {
+    const [, first, count] = frame;
+    for (let i = 0; i < count; i++) {
       if (link.closed) return;
-      const offset = i * DELIVERY_FIELDS;
+      const at = BATCH_HEAD + i * DELIVERY_FIELDS;
       const delivery = first + i;
-      const subscription = this.subscriptions.get(heads[offset] as number);
+      if (i > 0) inherit(frame, at);
+      const subscription = this.subscriptions.get(frame[at] as number);
       if (!subscription) {
         this.dropped++;
         link.acknowledge(delivery, false);
-      } else if (this.#recent.isRepeat(subscription.number, heads[offset + 3] as string)) {
+      } else if (this.#recent.isRepeat(subscription.number, frame[at + 3] as string)) {
         this.dropped++;
         link.acknowledge(delivery, true);
       } else {
         this.received++;
-        this.#call(subscription, new Delivered(heads, offset, payloads[i], delivery, link), link, delivery);
+        this.#call(subscription, new Delivered(frame, at, delivery, link), link, delivery);
       }
     }
   }
@@ -98,4 +98,9 @@ export class Receiver {
     message.fail(error);
     link.acknowledge(delivery, false);
   }
+}
+
+/** Subject, sender and time that are not said again are those of the message before. */
+function inherit(frame: Batch, at: number): void {
+  for (const field of [1, 4, 5]) frame[at + field] ??= frame[at + field - DELIVERY_FIELDS];
 }

@@ -1,6 +1,5 @@
 import { type Clock, fromWireError, GraceError, type WireError } from '@grace/contracts';
-import { type BrokerFrame, BUS_PROTOCOL, type ClientFrame, SEEN_BIT } from '../wire/frames.ts';
-import { openPayloads } from '../wire/payload-section.ts';
+import { type Batch, type BrokerFrame, BUS_PROTOCOL, type ClientFrame, SEEN_BIT } from '../wire/frames.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Deadlines } from './deadlines.ts';
 import { decide, sendBatches } from './exchange.ts';
@@ -183,12 +182,11 @@ export class Session {
     }
   }
 
-  #settle(link: Link, frame: Extract<BrokerFrame, { 0: 'batch' }>): void {
+  #settle(link: Link, frame: Batch): void {
     const { accepted, refused } = decide(frame, this.#outbox, this.#requests);
     this.#counters.accepted += accepted;
     this.#counters.refused += refused;
-    const payloads = openPayloads(frame[5]);
-    if (payloads.length > 0) this.#receiver.receive(link, frame[3], frame[4], payloads);
+    if (frame[2] > 0) this.#receiver.receive(link, frame);
     if (this.#outbox.size > 0) this.#flushSoon();
   }
 

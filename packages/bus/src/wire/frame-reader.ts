@@ -1,6 +1,6 @@
 import { GraceError } from '@grace/contracts';
 
-const LENGTH_BYTES = 4;
+export const LENGTH_BYTES = 4;
 
 /** Cuts a byte stream into frames by their length prefix; large frames are assembled once, however many chunks they come in. */
 export class FrameReader {

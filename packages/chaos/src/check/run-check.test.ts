@@ -80,7 +80,7 @@ const opened = (kind: string): AnyRecord[] => [
   } as AnyRecord,
 ];
 
-describe('a verification check can be true and can be false', () => {
+describe('a verification check can be true and can be false', { concurrency: true }, () => {
   const cases: [string, string | null, boolean | null, () => Promise<boolean | null>][] = [
     ['restarted_once', null, true, () => check('restarted_once', null, again)],
     ['restarted_once', null, false, () => check('restarted_once', null, before)],

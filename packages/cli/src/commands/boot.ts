@@ -1,7 +1,7 @@
 import { type ClientMethods, EXIT, GraceError } from '@grace/contracts';
 import { Command } from 'commander';
 import { createLogUpdate } from 'log-update';
-import { applyRecord, type Board, boardOf } from '../boot/board.ts';
+import { applyRecord, type Board, type BoardKernel, boardOf } from '../boot/board.ts';
 import { boardLines, plainLine } from '../boot/board-view.ts';
 import { loadPlan } from '../config/load.ts';
 import { FAILURE, OK } from '../exit.ts';
@@ -65,22 +65,29 @@ async function attend(
   const { out } = session;
   const { client } = system;
   const status = await client.request('status', {});
-  const board = boardOf(status);
+  let board = boardOf(status);
   const draw = out.live ? createLogUpdate(out.stream) : undefined;
-  const redraw = (): void => draw?.(boardLines(board, out).join('\n'));
-  let isReady = false;
-  if (!draw) for (const kernel of board.kernels.values()) tell(plainLine(kernel, out));
-  function tell(line: string | undefined): void {
-    if (line !== undefined) out.line(line);
-  }
+  const told = new Set<string>();
+  const show = (kernel: BoardKernel): void => {
+    const line = plainLine(kernel, out);
+    if (line === undefined || told.has(`${kernel.id} ${kernel.state}`)) return;
+    told.add(`${kernel.id} ${kernel.state}`);
+    out.line(line);
+  };
+  const redraw = (): void => {
+    if (draw) draw(boardLines(board, out).join('\n'));
+    else for (const kernel of board.kernels.values()) show(kernel);
+  };
   redraw();
+  /** Records up to here belong to the boot; later ones are news about a running system. */
+  let bootedSeq = Number.POSITIVE_INFINITY;
   await followJournal(client, status.system.journalSeq, (record) => {
     if (out.json && !options.detach) out.record(record);
     const changed = applyRecord(board, record);
-    if (isReady) tell(incidentLine(record, out));
-    else if (!changed) return;
-    else if (draw) redraw();
-    else if (record.name !== 'kernel:state' || changed.state !== 'running') tell(plainLine(changed, out));
+    if (record.seq > bootedSeq) {
+      const line = incidentLine(record, out);
+      if (line !== undefined) out.line(line);
+    } else if (changed && bootedSeq === Number.POSITIVE_INFINITY) redraw();
   });
 
   let forced = false;
@@ -101,8 +108,11 @@ async function attend(
   }
 
   const ready = await readiness(system, bootDeadlineMs, interrupts);
-  isReady = ready !== undefined;
   if (ready) {
+    // What the last records say may still be on its way.
+    const booted = await client.request('status', {});
+    bootedSeq = booted.system.journalSeq;
+    board = boardOf(booted);
     redraw();
     draw?.done();
     report(session, ready, board);

@@ -60,6 +60,11 @@ export class Output {
     if (this.verbose) this.#stderr.write(`${this.text(text)}\n`);
   }
 
+  /** What the parser of command lines has to say; it ends its lines itself. */
+  complain(text: string): void {
+    this.#stderr.write(this.text(text));
+  }
+
   /** The one JSON document of this command. */
   document(value: unknown): void {
     this.#writeJson(JSON.stringify(value, null, 2));

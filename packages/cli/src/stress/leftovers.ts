@@ -1,13 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOME } from '@grace/contracts';
-import { identify, isRunning, type ProcessId } from '../system/processes.ts';
+import { HOME_MARK, identify, isRunning, type ProcessId } from '../system/processes.ts';
 
-/** Processes whose command line names the home: supervisor, cells and runner do. Empty where there is no /proc. */
+/** Processes of the system of `home`, and of systems below it, whatever they call themselves. Empty where there is no /proc. */
 export function processesOf(home: string): ProcessId[] {
-  const pids = readPids().filter((pid) => pid !== process.pid);
-  return pids
-    .filter((pid) => commandLine(pid).some((word) => word === home || word.startsWith(`${home}/`)))
+  return readPids()
+    .filter((pid) => {
+      const marked = homeOf(pid);
+      return pid !== process.pid && (marked === home || marked?.startsWith(`${home}/`));
+    })
     .map(identify)
     .filter(isRunning);
 }
@@ -27,10 +29,11 @@ function readPids(): number[] {
   }
 }
 
-function commandLine(pid: number): string[] {
+function homeOf(pid: number): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const entries = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    return entries.find((entry) => entry.startsWith(`${HOME_MARK}=`))?.slice(HOME_MARK.length + 1);
   } catch {
-    return [];
+    return undefined;
   }
 }

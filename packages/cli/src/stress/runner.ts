@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Progress, RunnerOptions } from '@grace/chaos';
 import { GraceError, HOME } from '@grace/contracts';
-import { identify, killAll, type ProcessId } from '../system/processes.ts';
+import { HOME_MARK, identify, killAll, type ProcessId } from '../system/processes.ts';
 
 export interface Runner {
   process: ProcessId;
@@ -28,6 +28,7 @@ export function startRunner(dist: string, options: RunnerOptions, onProgress: (p
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(dist, 'runner.js'), file], {
     detached: true,
     stdio: ['ignore', 'pipe', log],
+    env: { ...process.env, [HOME_MARK]: options.home },
   });
   closeSync(log);
   if (child.pid === undefined) throw new GraceError('INTERNAL', 'the runner could not be started');

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fromWireError, GraceError, HOME, type SystemPlan, type WireError } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
 import { connect } from './connect.ts';
-import { identify, isRunning, killAll, type ProcessId } from './processes.ts';
+import { HOME_MARK, identify, isRunning, killAll, type ProcessId } from './processes.ts';
 
 /** A supervisor that this process started. It has a session of its own: Ctrl-C reaches the command line alone, which then drains. */
 export interface Launched {
@@ -37,6 +37,7 @@ export async function launch(plan: SystemPlan, name = 'cli'): Promise<Launched> 
     {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
+      env: { ...process.env, [HOME_MARK]: plan.home },
     },
   );
   const ended = endOf(child);

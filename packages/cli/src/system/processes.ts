@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Stands in the environment of every process of a system, so that they can be found whatever becomes of their parents. */
+export const HOME_MARK = 'GRACE_SYSTEM_HOME';
+
 /** A process of the operating system, told apart from a later one with the same id. */
 export interface ProcessId {
   pid: number;

@@ -88,7 +88,7 @@ export function digestOf({ actor, action, resource, subsystem, outcome, payload 
 /** The ledger's own entries, about torn tails it cut off, read like all others. */
 export function decodeRecord({ seq, atMs, hash, kind, payload }: LedgerRecord): AuditRecord {
   const content = parse(seq, payload);
-  if (kind === 'data') return { seq, atMs, hash, ...(content as KeptEntry) };
+  if (kind === 'data') return { seq, atMs, hash, ...(content as unknown as KeptEntry) };
   return {
     ...{ seq, atMs, hash, actor: 'ledger', action: 'truncate', resource: String(content['segment']) },
     ...{ subsystem: 'immutable_log', outcome: 'recovered', by: 'immutable_log', payload: content },

@@ -38,6 +38,11 @@ export class Integrity {
     return this.#running;
   }
 
+  /** Resolves when nothing is read any more; the kernel's signal has ended what was running. */
+  async ended(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+  }
+
   /** @throws GraceError `LEDGER_CORRUPT` when the latest verification found something */
   assertWhole(): void {
     if (this.latest === null || this.latest.ok) return;

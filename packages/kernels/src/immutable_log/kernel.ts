@@ -16,7 +16,7 @@ const SUBSCRIBE_EVERY_MS = 2000;
 export default defineKernel({
   id: 'immutable_log',
   async start(ctx) {
-    const { segmentBytes, groupCommitMs, verifyEveryMs = 600_000, probeAppendEveryMs = 60_000 } = readConfig(ctx);
+    const { segmentBytes, groupCommitMs, verifyEveryMs = 3_600_000, probeAppendEveryMs = 60_000 } = readConfig(ctx);
     const dir = join(ctx.stateDir, 'ledger');
     const ledger = await openLedger({
       dir,
@@ -39,8 +39,7 @@ export default defineKernel({
         probe: createProbe(ctx, ledger, recorder, integrity, probeAppendEveryMs),
         async drain() {
           indexing.end();
-          await index.close();
-          await ledger.close();
+          await Promise.all([index.close(), integrity.ended(), ledger.close()]);
         },
       };
     } catch (error) {

@@ -131,7 +131,8 @@ export class SearchIndex {
       if (!newest || this.#ended) return;
       const indexed = { seq: newest.seq, hash: newest.hash };
       this.#store.transaction(() => {
-        for (const record of slice) this.#insert(record);
+        const insert = this.#inserter();
+        for (const record of slice) insert(record);
         this.#store.set('indexed', indexed);
       });
       this.#indexed = indexed;
@@ -139,26 +140,20 @@ export class SearchIndex {
     }
   }
 
-  #insert(record: AuditRecord): void {
+  #inserter(): (record: AuditRecord) => void {
     const { db } = this.#store;
-    const { seq, atMs, hash, actor, action, resource, subsystem, outcome, by, payload, idempotencyKey } = record;
-    db.prepare(
+    const entries = db.prepare(
       'INSERT INTO entries (seq, at_ms, hash, actor, action, resource, subsystem) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    ).run(seq, atMs, hash, actor, action, resource, subsystem);
-    const body = [
-      actor,
-      action,
-      resource,
-      subsystem,
-      outcome,
-      by,
-      payload === undefined ? '' : JSON.stringify(payload),
-    ];
-    db.prepare('INSERT INTO words (rowid, body) VALUES (?, ?)').run(seq, body.join(' '));
-    if (idempotencyKey === undefined) return;
-    db.prepare('INSERT OR IGNORE INTO keys (actor, key, seq, digest) VALUES (?, ?, ?, ?)').run(
-      ...[actor, idempotencyKey, seq, digestOf(record)],
     );
+    const words = db.prepare('INSERT INTO words (rowid, body) VALUES (?, ?)');
+    const keys = db.prepare('INSERT OR IGNORE INTO keys (actor, key, seq, digest) VALUES (?, ?, ?, ?)');
+    return (record) => {
+      const { seq, atMs, hash, actor, action, resource, subsystem, outcome, by, payload, idempotencyKey } = record;
+      entries.run(seq, atMs, hash, actor, action, resource, subsystem);
+      const said = payload === undefined ? '' : JSON.stringify(payload);
+      words.run(seq, [actor, action, resource, subsystem, outcome, by, said].join(' '));
+      if (idempotencyKey !== undefined) keys.run(actor, idempotencyKey, seq, digestOf(record));
+    };
   }
 }
 

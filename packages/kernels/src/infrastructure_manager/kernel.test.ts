@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -44,6 +44,7 @@ function machine(): { root: string; write(path: string, text: string): void; rem
   const self = `${process.pid}`;
   write(`${self}/stat`, `${self} (node) S 1 1 1 0 -1 0 0 0 0 0 10 10 0 0 20 0 1 0 5 0 0 0\n`);
   write(`${self}/task/.keep`, '');
+  symlinkSync(`${self}/task/${ownThread('/proc')}`, join(root, 'thread-self'));
   write('meminfo', 'MemTotal: 1000 kB\nMemAvailable: 900 kB\n');
   write('loadavg', '0.10 0.10 0.10 1/100 1\n');
   return { root, write, remove: () => rmSync(root, { recursive: true, force: true }) };
@@ -122,7 +123,6 @@ describe('infrastructure_manager', () => {
   test('pressure is published when it comes and when it goes, not while it stays', async () => {
     const { root, write, remove } = machine();
     try {
-      cpSync('/proc/thread-self', join(root, 'thread-self'), { dereference: false, verbatimSymlinks: true });
       await withKernel(
         async (rig) => {
           const heard: string[] = [];
@@ -152,7 +152,6 @@ describe('infrastructure_manager', () => {
   test('limits of a control group are read in both versions, the tightest on the way up', async () => {
     const { root, write, remove } = machine();
     try {
-      cpSync('/proc/thread-self', join(root, 'thread-self'), { dereference: false, verbatimSymlinks: true });
       const group = async (): Promise<unknown> => {
         let found: unknown;
         const read = async (rig: KernelRig): Promise<void> => {
@@ -219,7 +218,6 @@ describe('the functional probe of infrastructure_manager', () => {
   test('fails when its process, its thread, or the progress of its thread cannot be seen', async () => {
     const { root, write, remove } = machine();
     try {
-      cpSync('/proc/thread-self', join(root, 'thread-self'), { dereference: false, verbatimSymlinks: true });
       const tid = ownThread('/proc');
       await withKernel(
         async (rig) => {

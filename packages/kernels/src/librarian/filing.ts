@@ -44,6 +44,12 @@ export function createFiling(library: Library, memory: Memory, log: KernelLog) {
     await done;
   };
 
+  /** Only what is in memory to the end can be forgotten to the end. Without a memory nothing more is there than the store knows of. */
+  const finish = (id: string): Promise<void> =>
+    file(id).catch((error: unknown) =>
+      log.debug('document not filed to its end', { document: id, error: String(error) }),
+    );
+
   const unfile = async (): Promise<void> => {
     for (;;) {
       // Where chunks are being carried in, the same text may be coming back; it is known whether it did when they are in.
@@ -58,14 +64,14 @@ export function createFiling(library: Library, memory: Memory, log: KernelLog) {
   return {
     /** Resolves when all chunks of the document are in memory. */
     file,
+    finish,
     /** Forgets what documents left behind. */
     unfile,
     /** Takes the document of a place away, and from memory too when it stands nowhere else. */
     async remove(namespace: string, place: string): Promise<void> {
       const document = library.at(namespace, place);
       if (!document) return;
-      // Only what is filed to the end can be forgotten to the end.
-      await file(document.id);
+      await finish(document.id);
       library.removePlace(namespace, place);
       await unfile();
     },

@@ -34,8 +34,7 @@ export function createIngest(library: Library, workshop: Workshop, filing: Filin
     const id = documentId(namespace, hash);
     const known = library.document(id) !== undefined;
     if (!known || before?.id !== id) {
-      // What is replaced has to be in memory to the end, or a part of it would stay there.
-      if (before) await filing.file(before.id);
+      if (before) await filing.finish(before.id);
       const { chunks, title, note } = split!;
       const document = { id, namespace, hash, type, characters: text.length, atMs: clock.wallMs(), source: place };
       const name = (title ?? place.slice(place.lastIndexOf('/') + 1)).slice(0, 200).toWellFormed();

@@ -5,7 +5,7 @@ import { type Preparation, type Prepared, prepare } from './prepare.ts';
 import { summarise } from './summary/summary.ts';
 
 /** Characters. What is shorter costs less than the way to a thread and back (and no thread), so it is done at once in the kernel's thread. */
-const SMALL = 32_768;
+const SMALL = 8192;
 const MAX_QUEUE = 64;
 const TASK_DEADLINE_MS = 30_000;
 const IDLE_MS = 2000;

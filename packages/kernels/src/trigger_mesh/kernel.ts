@@ -31,7 +31,12 @@ export default defineKernel({
     const mesh: Mesh = createMesh({ ctx, subscriber, lineage, performer, queue, journal, memory });
 
     subscriber.use(PROBE_PATTERN);
-    for (const rule of await shelf.load(ruleFile(ctx))) mesh.put(rule);
+    await subscriber.settled();
+    for (const [i, rule] of (await shelf.load(ruleFile(ctx))).entries()) {
+      mesh.put(rule);
+      // Ten thousand rules must not keep the heartbeat waiting.
+      if (i % 500 === 499) await new Promise((resolve) => setImmediate(resolve));
+    }
     await subscriber.settled();
     const probe = await createProbe(ctx, mesh, subscriber);
     ctx.log.info('rules known', { rules: mesh.rules().length, subscriptions: subscriber.live().length });

@@ -50,12 +50,21 @@ export function createPerformer(ctx: KernelContext, lineage: Lineage): Performer
   let made = 0;
   const freshId = (): string => `${ctx.id}-${ctx.incarnation}-${ctx.clock.wallMs().toString(36)}-${++made}`;
 
+  /**
+   * What came with a correlation from outside keeps it. Else the firing begins one, and each further firing makes a branch of it, so that
+   * also a message that carries on nothing but its correlation tells how deep it stands; all branches begin with the same id.
+   */
+  const correlate = (given: string | null, id: string): string => {
+    if (given === null) return id;
+    return lineage.knows(given) ? `${given.split('+')[0]}+${made}` : given;
+  };
+
   const act = async (rule: Rule, firing: Firing, deed: Deed): Promise<void> => {
     const id = freshId();
     const depth = firing.event.depth + 1;
     lineage.remember(id, depth);
-    // What has a correlation keeps it. Else the firing begins one, and whatever carries it on is known to come from here.
-    const correlation = firing.event.correlation ?? id;
+    const correlation = correlate(firing.event.correlation, id);
+    if (correlation !== firing.event.correlation) lineage.remember(correlation, depth);
     if (deed.kind === 'log') {
       ctx.log.info(deed.text, { rule: rule.id, event: firing.event.id });
       return;

@@ -12,6 +12,7 @@ interface Carried {
  */
 export interface Lineage {
   remember(id: string, depth: number): void;
+  knows(id: string): boolean;
   /** 0 for what no rule caused. Remembers the message itself, so that chains go on through others. */
   depthOf(message: Carried): number;
   readonly size: number;
@@ -28,6 +29,7 @@ export function createLineage(capacity = 20_000): Lineage {
 
   return {
     remember,
+    knows: (id) => depths.has(id),
     depthOf({ id, causation, correlation }) {
       const own = depths.get(id);
       if (own !== undefined) return own;

@@ -55,6 +55,8 @@ export const EVENT_FIELDS = ['id', 'subject', 'from', 'at', 'correlation', 'caus
 /** Everything a rule may hold: more is refused with `TOO_LARGE`. */
 export const RULE_LIMITS = {
   rules: 20_000,
+  /** Of a file: checking it keeps the thread busy at its first start. */
+  fileRules: 2000,
   definitionBytes: 65_536,
   actions: 16,
   windowCount: 10_000,

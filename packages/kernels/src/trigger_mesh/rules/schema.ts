@@ -118,7 +118,7 @@ export const triggersSchema = z.strictObject({
   format: z.literal(1),
   rules: z
     .array(ruleSchema)
-    .max(RULE_LIMITS.rules)
+    .max(RULE_LIMITS.fileRules)
     .superRefine((rules, ctx) => {
       const seen = new Set<string>();
       for (const [i, { id: one }] of rules.entries()) {

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { type FaultKind, systemClock } from '@grace/contracts';
+import { poll } from '@grace/testkit';
+import { type StandIn, standIn, statusOf } from '../../test/control-stand-in.ts';
+import { resolveTarget } from '../observe/target.ts';
+import { baselineOf, type Effect, proveEffect } from './effect.ts';
+import type { Injection } from './injection.ts';
+import { machineCpu, threadExists } from './process-table.ts';
+
+const TELL_TID = `
+  const { parentPort } = require('node:worker_threads');
+  parentPort.postMessage(Number(require('node:fs').readlinkSync('/proc/thread-self').split('/').at(-1)));
+`;
+const SPIN_ON_ORDER = `${TELL_TID} parentPort.on('message', () => { for (;;); });`;
+
+async function thread(code: string): Promise<{ worker: Worker; tid: number }> {
+  const worker = new Worker(code, { eval: true });
+  const tid = await new Promise<number>((resolve) => worker.once('message', resolve));
+  return { worker, tid };
+}
+
+/** Looks for the effect of a fault on a thread of this very process. */
+async function prove(
+  kind: FaultKind,
+  tid: number,
+  more: {
+    answers?: StandIn['answers'];
+    counts?: Record<string, number>;
+    deadlineMs?: number;
+    act?: () => unknown;
+  } = {},
+): Promise<Effect> {
+  const { answers = {}, counts = {}, deadlineMs = 20_000, act = () => {} } = more;
+  const status = statusOf([{ id: 'scheduler', tid }]);
+  const system = await standIn({ status: () => status, ...answers });
+  const target = resolveTarget(status, { kind: 'kernel', kernel: 'scheduler' });
+  const before = baselineOf(status, target);
+  const orderedMono = systemClock.monoMs();
+  const injection = { lease: { kind, params: {} }, orderedMono, actingMono: () => null, counts: () => counts };
+  try {
+    await act();
+    return await proveEffect(
+      { control: system.client, target, before, injection: injection as unknown as Injection },
+      deadlineMs,
+      new AbortController().signal,
+    );
+  } finally {
+    await system.close();
+  }
+}
+
+const isLinux = machineCpu() !== null;
+
+describe('the effect of a fault', { skip: !isLinux && 'needs /proc' }, () => {
+  test('a thread that spins is seen by the CPU it burns, one at rest is not', async () => {
+    const { worker, tid } = await thread(SPIN_ON_ORDER);
+    try {
+      assert.equal((await prove('cpu_spin', tid, { deadlineMs: 300 })).proven, false);
+      const effect = await prove('cpu_spin', tid, { act: () => worker.postMessage('spin') });
+      assert.equal(effect.proven, true);
+      assert.ok((effect.observed['threadCpuMs'] as number) > 80);
+    } finally {
+      await worker.terminate();
+    }
+  });
+
+  test('a thread that died is seen by its absence, one that lives is not dead', async () => {
+    const { worker, tid } = await thread(SPIN_ON_ORDER);
+    assert.equal((await prove('process_exit', tid, { deadlineMs: 100 })).proven, false);
+    const effect = await prove('process_exit', tid, { act: () => worker.terminate() });
+    assert.deepEqual(effect.observed, { threadGone: tid, processStays: process.pid });
+    await poll('the thread is gone', () => !threadExists(process.pid, tid));
+  });
+
+  test('a heartbeat that stopped counts only while the verbs are answered', async () => {
+    const status = () => statusOf([{ id: 'scheduler', heartbeatAgeMs: 3000 }]);
+    const paused = await prove('heartbeat_pause', 1, { answers: { status, call: () => ({}) } });
+    assert.deepEqual(paused.observed, { heartbeatAgeMs: 3000, verbAnswered: true });
+    const stuck = await prove('heartbeat_pause', 1, {
+      answers: { status, call: () => Promise.reject(new Error('no answer')) },
+      deadlineMs: 200,
+    });
+    assert.equal(stuck.proven, false);
+    assert.equal(stuck.observed['trouble'], 'no answer');
+    assert.equal((await prove('heartbeat_pause', 1, { answers: { call: () => ({}) }, deadlineMs: 200 })).proven, false);
+  });
+
+  test('a flood counts only when it was refused and the broker counted it too', async () => {
+    const denied = (count: number) => () => {
+      const status = statusOf([{ id: 'scheduler' }]);
+      return { ...status, bus: { ...status.bus, denied: count } };
+    };
+    const counts = { sent: 2000, denied: 300, muted: 1700 };
+    assert.equal((await prove('acl_spam', 1, { counts, answers: { status: denied(300) } })).proven, true);
+    assert.equal(
+      (await prove('acl_spam', 1, { counts, answers: { status: denied(0) }, deadlineMs: 200 })).proven,
+      false,
+    );
+    const few = { sent: 2000, denied: 3, muted: 5 };
+    assert.equal(
+      (await prove('acl_spam', 1, { counts: few, answers: { status: denied(3) }, deadlineMs: 200 })).proven,
+      false,
+    );
+  });
+});
