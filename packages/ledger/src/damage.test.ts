@@ -57,6 +57,22 @@ describe('damage', () => {
     );
   });
 
+  test('of any byte of the last record is not taken for a torn tail', async (t) => {
+    const dir = await freshFolder(t);
+    await writeAlone(dir, ['one', 'two']);
+    const intact = await readFile(join(dir, FIRST));
+    const { from, to } = (await spansOf(join(dir, FIRST)))[1]!;
+    for (let at = from; at < to; at++) {
+      for (const mask of [1, 0x80]) {
+        const bytes = Buffer.from(intact);
+        bytes[at]! ^= mask;
+        await writeFile(join(dir, FIRST), bytes);
+        assert.deepEqual(await problemsOf(dir), ['checksum 1 2'], `byte ${at - from} ^ ${mask}`);
+        await assert.rejects(openLedger({ dir }), { code: 'LEDGER_CORRUPT' });
+      }
+    }
+  });
+
   test('of several records is told record by record, and what is behind it is still judged', async (t) => {
     const dir = await freshFolder(t);
     await writeAlone(dir, TEXTS);
@@ -104,6 +120,12 @@ describe('damage', () => {
     changed.writeUInt32LE(crc32(changed.subarray(from + 4, to)), from);
     await writeFile(path, changed);
     assert.deepEqual(await problemsOf(source), ['hash 1 2']);
+    await assert.rejects(readAll(source), {
+      code: 'LEDGER_CORRUPT',
+      details: { dir: source, segment: FIRST, offset: from, seq: 2 },
+    });
+    await writeFile(path, changed.subarray(0, to));
+    await assert.rejects(openLedger({ dir: source }), { code: 'LEDGER_CORRUPT', message: /hash/ });
 
     const forged = join(source, 'forged');
     await writeAlone(forged, [TEXTS[0]!, 'forged', ...TEXTS.slice(2)]);

@@ -11,6 +11,7 @@ import { SEGMENT_HEADER_BYTES } from './format.ts';
 import { GENESIS_HASH, type LedgerRecord, MAX_PAYLOAD_BYTES, openLedger, readLedger, verifyLedger } from './index.ts';
 import { openLedgerOn } from './ledger.ts';
 import { listSegments } from './segments.ts';
+import { verifyLedgerOn } from './verify.ts';
 
 async function collect(records: AsyncIterable<LedgerRecord>): Promise<LedgerRecord[]> {
   const found: LedgerRecord[] = [];
@@ -64,6 +65,7 @@ describe('a ledger', () => {
     const texts = Array.from({ length: 400 }, (_, i) => `record ${i + 1} ${'x'.repeat((i * 37) % 900)}`);
     const ledger = await openLedger({ dir, segmentBytes: 150_000 });
     await Promise.all(texts.map((text) => ledger.append(text)));
+    assert.equal((await listSegments(diskFiles, dir)).segments.length, 2);
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: -3, max: 420 }), fc.integer({ min: 0, max: 60 }), async (from, limit) => {
         const wanted = texts.slice(Math.max(1, from) - 1, Math.max(1, from) - 1 + limit);
@@ -196,6 +198,51 @@ describe('a ledger', () => {
     }
     await writer;
     assert.equal((await readAll(dir)).length, 1200);
+    await ledger.close();
+  });
+
+  test('a write that a live writer has not finished is waited for by verification, and left out by readers', async (t) => {
+    const dir = await freshFolder(t);
+    const half = Promise.withResolvers<void>();
+    const rest = Promise.withResolvers<void>();
+    let slow = false;
+    const files: typeof diskFiles = {
+      ...diskFiles,
+      async open(path, mode) {
+        const file = await diskFiles.open(path, mode);
+        const write = async (bytes: Uint8Array, position: number) => {
+          if (!slow) return file.write(bytes, position);
+          slow = false;
+          const wrote = await file.write(bytes.subarray(0, 50), position);
+          half.resolve();
+          await rest.promise;
+          return wrote;
+        };
+        return { ...file, write };
+      },
+    };
+    const ledger = await openLedgerOn(files, { dir });
+    await ledger.append('whole');
+    slow = true;
+    const appended = ledger.append('in two parts');
+    await half.promise;
+    assert.equal((await readAll(dir)).length, 1);
+    const looking: typeof diskFiles = {
+      ...diskFiles,
+      async open(path, mode) {
+        const file = await diskFiles.open(path, mode);
+        const size = async () => {
+          // Asked only when a flaw was met: now the writer may go on.
+          const bytes = await file.size();
+          rest.resolve();
+          return bytes;
+        };
+        return { ...file, size };
+      },
+    };
+    const verdict = await verifyLedgerOn(looking, dir);
+    await appended;
+    assert.deepEqual([verdict.records, verdict.problems], [2, []]);
     await ledger.close();
   });
 

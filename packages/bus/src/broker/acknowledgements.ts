@@ -1,20 +1,21 @@
-import { REPLY_FIELDS } from '../wire/frames.ts';
-import { sizeOf } from '../wire/payload.ts';
-import type { Ranges } from '../wire/ranges.ts';
+import { type Batch, REPLY_FIELDS } from '../wire/frames.ts';
+import { detach, sizeOf } from '../wire/payload.ts';
 import type { Connection } from './connection.ts';
 import type { Router } from './router.ts';
 
 /** Takes the acknowledgements of one frame. Numbers that are not outstanding are ignored. */
 export function acknowledge(
   connection: Connection,
-  ranges: Ranges,
+  frame: Batch,
+  start: number,
+  end: number,
   outcome: 'handled' | 'rejected',
   router: Router,
 ): void {
   const { unacknowledged } = connection;
-  for (let r = 0; r + 1 < ranges.length; r += 2) {
-    const from = ranges[r]!;
-    const to = ranges[r + 1]!;
+  for (let r = start; r + 1 < end; r += 2) {
+    const from = frame[r] as number;
+    const to = frame[r + 1] as number;
     if (to - from < unacknowledged.size) {
       for (let number = from; number <= to; number++) settle(connection, number, outcome, router);
     } else {
@@ -29,12 +30,15 @@ export function acknowledge(
 /** Hands answers to their askers. A grant is used up by the answer, so a responder answers once; the first answer to a request counts. */
 export function answer(
   connection: Connection,
-  replies: unknown[],
+  frame: Batch,
+  start: number,
+  end: number,
   maxPayloadBytes: number,
   news: (asker: Connection) => void,
 ): void {
-  for (let r = 0; r + REPLY_FIELDS <= replies.length; r += REPLY_FIELDS) {
-    const delivery = replies[r] as number;
+  for (let r = start; r + REPLY_FIELDS <= end; r += REPLY_FIELDS) {
+    const delivery = frame[r] as number;
+    const payload = detach(frame[r + 2]);
     const ask = connection.grants.get(delivery);
     if (!ask) continue;
     connection.grants.delete(delivery);
@@ -43,13 +47,14 @@ export function answer(
     ask.done = true;
     ask.asker.asking--;
     if (!ask.asker.open) continue;
-    if (sizeOf(replies[r + 2]) <= maxPayloadBytes) {
-      ask.asker.reply(ask.number, replies[r + 1] === 1 ? 1 : 0, replies[r + 2]);
+    if (sizeOf(payload) <= maxPayloadBytes) {
+      ask.asker.reply(ask.number, frame[r + 1] === 1 ? 1 : 0, payload);
     } else {
-      ask.asker.reply(ask.number, 0, {
-        code: 'BUS_TOO_LARGE',
-        message: `the answer is larger than the ${maxPayloadBytes} bytes the bus carries`,
-      });
+      ask.asker.fail(
+        ask.number,
+        'BUS_TOO_LARGE',
+        `the answer is larger than the ${maxPayloadBytes} bytes the bus carries`,
+      );
     }
     news(ask.asker);
   }

@@ -1,13 +1,14 @@
-import type { BusIdentity, ErrorCode } from '@grace/contracts';
+import type { BusIdentity, ErrorCode, WireError } from '@grace/contracts';
 import {
-  type Batch,
   BATCH_BYTES,
   BATCH_MESSAGES,
+  type Batch,
   type BrokerFrame,
   type ClientFrame,
   REFUSAL_FIELDS,
 } from '../wire/frames.ts';
 import { LANES, Lanes } from '../wire/lanes.ts';
+import { pack } from '../wire/payload.ts';
 import { append, type Ranges } from '../wire/ranges.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { Access } from './access-rules.ts';
@@ -79,6 +80,11 @@ export class Connection {
 
   reply(number: number, ok: 0 | 1, value: unknown): void {
     this.#replies.push(number, ok, value);
+  }
+
+  /** The broker's own answer. */
+  fail(number: number, code: ErrorCode, message: string): void {
+    this.reply(number, 0, pack({ code, message } satisfies WireError));
   }
 
   /** Whether nothing but refusals is to be said. */

@@ -1,12 +1,20 @@
 import type { Clock, ErrorCode } from '@grace/contracts';
 import { isControlSubject } from '../subject/subject.ts';
-import { type ClientBatch, type Extra, LANE_BITS, MESSAGE_FIELDS, REQUEST_BIT, SEEN_BIT } from '../wire/frames.ts';
-import { sizeOf } from '../wire/payload.ts';
-import { openPayloads } from '../wire/payload-section.ts';
+import {
+  BATCH_HEAD,
+  type Batch,
+  type Extra,
+  LANE_BITS,
+  MESSAGE_FIELDS,
+  MESSAGE_FLAGS,
+  REQUEST_BIT,
+  SEEN_BIT,
+} from '../wire/frames.ts';
+import { detach, sizeOf } from '../wire/payload.ts';
 import type { Accounts } from './accounts.ts';
 import type { Connection } from './connection.ts';
 import type { Door } from './door.ts';
-import type { Ask, RoutedMessage } from './message.ts';
+import type { RoutedMessage } from './message.ts';
 import type { Permits } from './permits.ts';
 import type { Router } from './router.ts';
 import type { Routes } from './routes.ts';
@@ -91,47 +99,47 @@ export class Intake {
     connection.refuse(first + from, first + count - 1, 'BUS_MUTED', 'muted after denied messages');
   }
 
-  #admit(
-    connection: Connection,
-    number: number,
-    heads: unknown[],
-    at: number,
-    payload: unknown,
-    nowMono: number,
-  ): void {
+  #admit(connection: Connection, number: number, frame: Batch, at: number, nowMono: number): void {
     const refuse = (code: ErrorCode, words: string): void => connection.refuse(number, number, code, words);
-    const subject = heads[at] as string;
-    const id = heads[at + 2];
     const { principal } = connection;
-    if (typeof id !== 'string' || id.length > MAX_ID_LENGTH)
-      return refuse('BAD_INPUT', `the id is longer than ${MAX_ID_LENGTH} characters`);
+    const subject = frame[at] as string;
+    let flags = frame[at + MESSAGE_FLAGS] as number;
+    const id = frame[at + 2];
+    const acceptByMono = frame[at + 3] as number;
+    const payload = frame[at + 5];
     const bytes = sizeOf(payload);
-    if (bytes > this.#maxPayloadBytes) {
-      return refuse('BUS_TOO_LARGE', `the bus carries payloads of up to ${this.#maxPayloadBytes} bytes`);
+    if (typeof id !== 'string' || id.length > MAX_ID_LENGTH) {
+      refuse('BAD_INPUT', `the id is longer than ${MAX_ID_LENGTH} characters`);
+      return;
     }
-    let flags = heads[at + 1] as number;
+    if (bytes > this.#maxPayloadBytes) {
+      refuse('BUS_TOO_LARGE', `the bus carries payloads of up to ${this.#maxPayloadBytes} bytes`);
+      return;
+    }
     if ((flags & SEEN_BIT) !== 0 && principal.recent.has(id)) {
       // The answer to a request that was taken already went to the wire on which it came.
-      if ((flags & REQUEST_BIT) !== 0)
-        return refuse('BUS_CLOSED', 'the wire broke while the request was being answered');
-      return connection.accept(number);
+      if ((flags & REQUEST_BIT) !== 0) refuse('BUS_CLOSED', 'the wire broke while the request was being answered');
+      else connection.accept(number);
+      return;
     }
-    const acceptByMono = heads[at + 3] as number;
-    if (acceptByMono <= nowMono) return refuse('BUS_DEADLINE', 'the deadline passed on the way');
+    if (acceptByMono <= nowMono) {
+      refuse('BUS_DEADLINE', 'the deadline passed on the way');
+      return;
+    }
     if (!principal.bucket.take(nowMono)) {
-      return refuse(
+      refuse(
         'BUS_OVERLOADED',
         `more than the ${principal.bucket.perSecond} messages a second this principal may publish`,
       );
+      return;
     }
     if (isControlSubject(subject)) flags &= ~LANE_BITS;
-    let ask: Ask | null = null;
-    const deadlineMono = Math.min(acceptByMono, nowMono + MAX_DEADLINE_MS);
-    if ((flags & REQUEST_BIT) !== 0) {
-      if (connection.asking >= ASKING_LIMIT)
-        return refuse('BUS_OVERLOADED', 'too many requests of this client are unanswered');
-      ask = { asker: connection, number, deadlineMono, open: 0, done: false };
+    const isRequest = (flags & REQUEST_BIT) !== 0;
+    if (isRequest && connection.asking >= ASKING_LIMIT) {
+      refuse('BUS_OVERLOADED', 'too many requests of this client are unanswered');
+      return;
     }
+    const deadlineMono = Math.min(acceptByMono, nowMono + MAX_DEADLINE_MS);
     const message: RoutedMessage = {
       subject,
       flags: flags & (LANE_BITS | REQUEST_BIT),
@@ -139,11 +147,11 @@ export class Intake {
       from: principal.name,
       at: 0,
       deadlineMono,
-      extra: heads[at + 4] as Extra,
-      payload,
+      extra: frame[at + 4] as Extra,
+      payload: detach(payload),
       bytes,
       account: this.#routes.of(subject).account,
-      ask,
+      ask: isRequest ? { asker: connection, number, deadlineMono, open: 0, done: false } : null,
     };
     this.#router.offer(connection, number, message, acceptByMono);
   }

@@ -1,6 +1,6 @@
 import { GraceError, toWireError } from '@grace/contracts';
 import { checkPattern, familyOf } from '../subject/subject.ts';
-import { BUS_PROTOCOL, type ClientBatch, type ClientFrame, MESSAGE_FIELDS } from '../wire/frames.ts';
+import { type Batch, BUS_PROTOCOL, type ClientFrame, listsOf, MESSAGE_FIELDS } from '../wire/frames.ts';
 import { acknowledge, answer } from './acknowledgements.ts';
 import type { Connection } from './connection.ts';
 import type { Permits } from './permits.ts';
@@ -93,15 +93,15 @@ export class Reception {
     this.#parts.greeted(connection);
   }
 
-  #batch(connection: Connection, frame: ClientBatch): void {
+  #batch(connection: Connection, frame: Batch): void {
     const { router, turns, maxPayloadBytes, sweeper } = this.#parts;
-    const [, , heads, , handled, rejected, replies] = frame;
-    if (handled.length > 0) acknowledge(connection, handled, 'handled', router);
-    if (replies.length > 0) answer(connection, replies, maxPayloadBytes, (asker) => turns.news(asker));
-    if (rejected.length > 0) acknowledge(connection, rejected, 'rejected', router);
+    const { list1, list2, list3, end } = listsOf(frame, MESSAGE_FIELDS);
+    if (frame.length !== end) throw new GraceError('PROTOCOL', 'a batch is not as long as it says');
+    if (list2 > list1) acknowledge(connection, frame, list1, list2, 'handled', router);
+    if (end > list3) answer(connection, frame, list3, end, maxPayloadBytes, (asker) => turns.news(asker));
+    if (list3 > list2) acknowledge(connection, frame, list2, list3, 'rejected', router);
     turns.schedule();
-    if (heads.length === 0) return;
-    if (heads.length % MESSAGE_FIELDS !== 0) throw new GraceError('PROTOCOL', 'a message lacks fields');
+    if (frame[2] === 0) return;
     turns.arrived(connection, frame);
     sweeper.watch();
   }

@@ -113,10 +113,7 @@ export class Router {
     ask.done = true;
     ask.asker.asking--;
     if (!ask.asker.open) return;
-    ask.asker.reply(ask.number, 0, {
-      code: 'BUS_NO_RESPONDERS',
-      message: `"${subject}": nobody who took the request can answer it any more`,
-    });
+    ask.asker.fail(ask.number, 'BUS_NO_RESPONDERS', `"${subject}": nobody who took the request can answer it any more`);
     this.#news(ask.asker);
   }
 

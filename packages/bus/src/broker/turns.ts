@@ -1,5 +1,4 @@
-import type { ClientBatch } from '../wire/frames.ts';
-import { BATCH_MESSAGES, laneOf, MESSAGE_FIELDS } from '../wire/frames.ts';
+import { BATCH_MESSAGES, type Batch, firstLane, MESSAGE_FLAGS } from '../wire/frames.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './message.ts';
 
@@ -10,7 +9,7 @@ const MUTED_ANSWER_MS = 10;
 
 export interface TurnWork {
   /** Decides on the messages of one frame. */
-  intake(connection: Connection, frame: ClientBatch): void;
+  intake(connection: Connection, frame: Batch): void;
   /** Messages that waited for room. */
   retry(): void;
   isMuted(connection: Connection, nowMono: number): boolean;
@@ -36,8 +35,8 @@ export class Turns {
   }
 
   /** A frame with messages came in: decided at once where the wire has not had its share of this turn. */
-  arrived(connection: Connection, frame: ClientBatch): void {
-    const count = frame[2].length / MESSAGE_FIELDS;
+  arrived(connection: Connection, frame: Batch): void {
+    const count = frame[2];
     if (connection.turn !== this.#turn) {
       connection.turn = this.#turn;
       connection.takenInTurn = 0;
@@ -55,13 +54,13 @@ export class Turns {
       return;
     }
     connection.inboxMessages += count;
-    connection.inbox.push(laneOf(frame[2][1] as number), frame);
+    connection.inbox.push(firstLane(frame, MESSAGE_FLAGS), frame);
     this.#unread.add(connection);
   }
 
   news(connection: Connection): void {
     this.#news.add(connection);
-    this.schedule();
+    this.#tellSoon();
   }
 
   schedule(): void {
@@ -80,6 +79,20 @@ export class Turns {
     this.#news.clear();
   }
 
+  #tellSoon(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      this.#work.retry();
+      const nowMono = this.#work.nowMono();
+      for (const connection of [...this.#news]) this.#tell(connection, nowMono);
+      if (this.#news.size > 0) this.schedule();
+    });
+  }
+
+  #telling = false;
+
   #run(): void {
     this.#scheduled = undefined;
     this.#turn++;
@@ -90,7 +103,7 @@ export class Turns {
         connection.wire.resume();
       }
       if (!frame) continue;
-      const count = frame[2].length / MESSAGE_FIELDS;
+      const count = frame[2];
       connection.inboxMessages -= count;
       connection.turn = this.#turn;
       connection.takenInTurn = count;
@@ -102,13 +115,13 @@ export class Turns {
     if (this.#unread.size > 0 || this.#news.size > 0) this.schedule();
   }
 
-  #take(connection: Connection, frame: ClientBatch): void {
+  #take(connection: Connection, frame: Batch): void {
     try {
       this.#work.intake(connection, frame);
     } catch (error) {
       this.#work.failed(connection, error);
     }
-    this.#news.add(connection);
+    this.news(connection);
   }
 
   #tell(connection: Connection, nowMono: number): void {

@@ -18,7 +18,8 @@ let nodes = 0;
  * @throws GraceError `BAD_INPUT` for what cannot be cloned: functions, symbols, sockets
  */
 export function pack(payload: unknown): PackedPayload {
-  if (payload === null || payload === undefined || typeof payload === 'number' || typeof payload === 'boolean') return payload;
+  if (payload === null || payload === undefined || typeof payload === 'number' || typeof payload === 'boolean')
+    return payload;
   nodes = 0;
   if (survivesJson(payload, 0)) return JSON.stringify(payload);
   try {
@@ -37,6 +38,11 @@ export function unpack(packed: PackedPayload): unknown {
 export function sizeOf(packed: PackedPayload): number {
   if (typeof packed === 'string') return packed.length;
   return packed instanceof Uint8Array ? packed.byteLength : 8;
+}
+
+/** A payload that will wait is cut out of the frame it came in, so that it does not keep the whole frame alive or travel with it. */
+export function detach(packed: PackedPayload): PackedPayload {
+  return packed instanceof Uint8Array && packed.byteLength < packed.buffer.byteLength ? new Uint8Array(packed) : packed;
 }
 
 function survivesJson(value: unknown, depth: number): boolean {

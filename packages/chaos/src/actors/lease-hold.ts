@@ -12,6 +12,8 @@ export interface LeaseHold {
   readonly why: ActorEnd | null;
   renew(): void;
   end(why: ActorEnd): void;
+  /** Ends it when the work is over, and says why: a thread that watches the deadline may be faster than the timer here. */
+  settle(): ActorEnd;
 }
 
 export function holdLease(lease: { durationMs: number; ttlMs: number }): LeaseHold {
@@ -36,7 +38,7 @@ export function holdLease(lease: { durationMs: number; ttlMs: number }): LeaseHo
       end('expired');
       return;
     }
-    Atomics.store(untilNs, 0, BigInt(Math.round((now + left) * 1e6)));
+    Atomics.store(untilNs, 0, BigInt(Math.ceil((now + left) * 1e6)));
     clearTimeout(timer);
     timer = setTimeout(() => end(systemClock.monoMs() >= expiresMono ? 'expired' : 'lapsed'), left);
   };
@@ -49,5 +51,12 @@ export function holdLease(lease: { durationMs: number; ttlMs: number }): LeaseHo
     },
     renew,
     end,
+    settle() {
+      const now = systemClock.monoMs();
+      const untilMono = Number(Atomics.load(untilNs, 0)) / 1e6;
+      if (now >= expiresMono) end('expired');
+      else end(now >= untilMono ? 'lapsed' : 'done');
+      return why!;
+    },
   };
 }

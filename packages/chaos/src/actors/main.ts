@@ -52,8 +52,7 @@ async function begin(order: ActorOrder): Promise<void> {
   own.signal.addEventListener('abort', () => setTimeout(() => process.exit(0), GRACE_MS).unref());
   try {
     const counts = await act(order, own);
-    say({ t: 'end', why: own.why ?? 'done', atMono: systemClock.monoMs(), counts });
-    own.end('done');
+    say({ t: 'end', why: own.settle(), atMono: systemClock.monoMs(), counts });
     process.exitCode = 0;
   } catch (error) {
     const { code, message } = toWireError(error);

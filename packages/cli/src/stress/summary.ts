@@ -22,8 +22,7 @@ export function summaryLines({ waves, totals, exit }: RunResult, out: Output): s
   const skipped = waves.filter(({ skipped }) => skipped !== null);
   const bad = trials.filter(({ verdict }) => verdict !== 'held');
   return [
-    ...(trials.length > 0 ? lines : []),
-    '',
+    ...(trials.length > 0 ? [...lines, ''] : []),
     ...skipped.map(({ n, skipped }) => out.paint('warn', `wave ${n} was not run: ${printable(skipped ?? '')}`)),
     ...bad.flatMap(({ scenario, variant, reasons }) => [
       `${scenario}/${variant}:`,
