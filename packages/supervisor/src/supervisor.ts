@@ -19,7 +19,7 @@ import { createCellProcesses } from './process/cell-processes.ts';
 import { createBusKey, createExecutor } from './process/executor.ts';
 import { createFeed } from './process/feed.ts';
 import { createKernelCommands } from './process/kernel-commands.ts';
-import { statusDocument } from './status/status.ts';
+import { ENFORCEMENT, statusDocument } from './status/status.ts';
 
 /** Time that stop has beyond the kernels' own, for processes to end, ms. */
 const END_MS = 3000;
@@ -152,6 +152,7 @@ export async function runSupervisor(plan: SystemPlan, planFile: string): Promise
       armed: plan.armed,
       kernels: plan.kernels.map((kernel) => kernel.id),
       safeguards: plan.safeguards,
+      enforcement: ENFORCEMENT,
     },
   });
   loop.emit({ t: 'boot' });

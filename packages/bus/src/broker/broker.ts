@@ -56,7 +56,12 @@ class LocalBroker implements Broker {
     this.#rules = new AccessRules(options.acl);
     this.#permits = new Permits(this.#clock.monoMs);
     this.#door = new Door(options.mute, this.#clock, this.#emit);
-    this.#router = new Router(this.#routes, this.#clock.wallMs, (connection) => this.#turns.news(connection));
+    this.#router = new Router(
+      this.#routes,
+      this.#clock.wallMs,
+      (connection) => this.#turns.news(connection),
+      (connection) => this.#turns.newsWithAnswer(connection),
+    );
     const intake = new Intake(
       {
         door: this.#door,
@@ -73,7 +78,6 @@ class LocalBroker implements Broker {
       retry: () => this.#router.retry(),
       isMuted: (connection, nowMono) => this.#door.isMuted(connection.principal, nowMono),
       expired: (delivery) => this.#router.drop(delivery, 'expired'),
-      failed: (connection) => connection.wire.close(),
       nowMono: this.#clock.monoMs,
     });
     this.#sweeper = new Sweeper(this.#connections, this.#router, this.#turns, this.#clock);

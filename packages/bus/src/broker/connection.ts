@@ -87,6 +87,11 @@ export class Connection {
     this.reply(number, 0, pack({ code, message } satisfies WireError));
   }
 
+  /** Whether refusals are to be said; acceptances make themselves heard. */
+  get hasDecisions(): boolean {
+    return this.#refused.length > 0;
+  }
+
   /** Whether nothing but refusals is to be said. */
   get onlyRefusals(): boolean {
     return (

@@ -50,7 +50,7 @@ export class Reception {
       this.#parts.router.end(subscription);
       connection.wire.send(['subscribed', subscription.number, toWireError(refusal)]);
     }
-    this.#parts.turns.schedule();
+    this.#parts.turns.news();
   }
 
   /** The wire is gone: nobody will acknowledge, answer or ask on it any more. */
@@ -64,7 +64,7 @@ export class Reception {
     connection.unacknowledged.clear();
     for (const ask of connection.grants.values()) router.withdraw(ask, 'the request');
     connection.grants.clear();
-    turns.schedule();
+    turns.news();
   }
 
   #read(connection: Connection, frame: ClientFrame): void {
@@ -77,7 +77,7 @@ export class Reception {
       case 'unsubscribe': {
         const subscription = connection.subscriptions.get(frame[1]);
         if (subscription) this.#parts.router.end(subscription);
-        return this.#parts.turns.schedule();
+        return this.#parts.turns.news();
       }
       default:
         throw new GraceError('PROTOCOL', 'not a frame of a client');
@@ -100,7 +100,7 @@ export class Reception {
     if (list2 > list1) acknowledge(connection, frame, list1, list2, 'handled', router);
     if (end > list3) answer(connection, frame, list3, end, maxPayloadBytes, (asker) => turns.news(asker));
     if (list3 > list2) acknowledge(connection, frame, list2, list3, 'rejected', router);
-    turns.schedule();
+    turns.news();
     if (frame[2] === 0) return;
     turns.arrived(connection, frame);
     sweeper.watch();
@@ -127,7 +127,7 @@ export class Reception {
       routes.add(subscription);
     }
     connection.wire.send(['subscribed', number, refusal ? toWireError(refusal) : null]);
-    turns.schedule();
+    turns.news();
   }
 
   #refusal(connection: Connection, pattern: string): GraceError | undefined {

@@ -18,23 +18,27 @@ export class Router {
   readonly #routes: Routes;
   /** Connections with something to say in this turn. */
   readonly #news: (connection: Connection) => void;
+  /** The same, but it may wait a moment for the answer to the request. */
+  readonly #newsWithAnswer: (connection: Connection) => void;
   /** Subscriptions that got room while messages are held for them. */
   readonly #relieved = new Set<BrokerSubscription>();
   readonly #holding = new Set<HeldQueue>();
   readonly #wallMs: () => number;
 
-  constructor(routes: Routes, wallMs: () => number, news: (connection: Connection) => void) {
+  constructor(
+    routes: Routes,
+    wallMs: () => number,
+    news: (connection: Connection) => void,
+    newsWithAnswer: (connection: Connection) => void,
+  ) {
     this.#routes = routes;
     this.#wallMs = wallMs;
     this.#news = news;
+    this.#newsWithAnswer = newsWithAnswer;
   }
 
   get holding(): boolean {
     return this.#holding.size > 0;
-  }
-
-  get relieved(): boolean {
-    return this.#relieved.size > 0;
   }
 
   /** Decides at once where it can; a held message is decided by its deadline. */
@@ -184,8 +188,12 @@ export class Router {
     connection.accept(number);
     connection.principal.published++;
     connection.principal.recent.add(message.id);
-    if (message.ask) connection.asking++;
-    this.#news(connection);
+    if (message.ask) {
+      connection.asking++;
+      this.#newsWithAnswer(connection);
+    } else {
+      this.#news(connection);
+    }
   }
 
   #refuse(connection: Connection, number: number, code: ErrorCode, words: string): void {

@@ -46,7 +46,7 @@ export class Sweeper {
     if (nowMono >= this.#restDueMono) {
       this.#restDueMono = nowMono + REST_CHECK_MS;
       for (const connection of this.#connections) this.#sweepConnection(connection, nowMono);
-      this.#turns.schedule();
+      this.#turns.news();
       if (!this.#anything()) return;
     }
     this.#again();

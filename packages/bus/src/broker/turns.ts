@@ -6,6 +6,8 @@ import type { Delivery } from './message.ts';
 const INBOX_LIMIT = 4096;
 /** A muted sender hears of its refusals this often; in between they add up, and its windows keep it quiet. */
 const MUTED_ANSWER_MS = 10;
+/** The acceptance of a request travels with its answer, if that comes within this time: one frame and one wake-up less. */
+const ACCEPT_WITH_ANSWER_MS = 2;
 
 export interface TurnWork {
   /** Decides on the messages of one frame. */
@@ -14,39 +16,44 @@ export interface TurnWork {
   retry(): void;
   isMuted(connection: Connection, nowMono: number): boolean;
   expired(delivery: Delivery): void;
-  failed(connection: Connection, error: unknown): void;
   nowMono(): number;
 }
 
 /**
- * Shares the broker's thread among its wires: in one turn of the event loop each wire is served one frame, its most urgent, then everything
- * that is to be said goes out, one frame per wire.
+ * Shares the broker's thread among its wires. A frame is decided as it comes in, until its wire has had its share; from then on each turn of
+ * the event loop serves one frame of each wire, its most urgent. What is to be said goes out at the end of each task, one frame per wire.
  */
 export class Turns {
   readonly #work: TurnWork;
   readonly #unread = new Set<Connection>();
   readonly #news = new Set<Connection>();
+  /** Connections that are told with their next news, or a little later. */
+  readonly #patient = new Set<Connection>();
+  readonly #mutedOnes = new Set<Connection>();
   #turn = 0;
-  #scheduled: NodeJS.Immediate | undefined;
-  #later: NodeJS.Timeout | undefined;
+  #telling = false;
+  #next: NodeJS.Immediate | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  #mutedTimer: NodeJS.Timeout | undefined;
 
   constructor(work: TurnWork) {
     this.#work = work;
   }
 
-  /** A frame with messages came in: decided at once where the wire has not had its share of this turn. */
+  /** A frame with messages came in. */
   arrived(connection: Connection, frame: Batch): void {
     const count = frame[2];
     if (connection.turn !== this.#turn) {
       connection.turn = this.#turn;
       connection.takenInTurn = 0;
     }
-    this.schedule();
     if (connection.inbox.size === 0 && connection.takenInTurn < BATCH_MESSAGES) {
       connection.takenInTurn += count;
-      this.#take(connection, frame);
+      this.#work.intake(connection, frame);
+      if (connection.hasDecisions) this.news(connection);
       return;
     }
+    this.#nextTurn();
     if (connection.inboxMessages + count > INBOX_LIMIT) {
       connection.wire.pause();
       connection.refuse(frame[1], frame[1] + count - 1, 'BUS_OVERLOADED', 'sent beyond the window');
@@ -58,43 +65,45 @@ export class Turns {
     this.#unread.add(connection);
   }
 
-  news(connection: Connection): void {
-    this.#news.add(connection);
-    this.#tellSoon();
+  /** There is something to say to this client, or room may have come up for messages that are held. */
+  news(connection?: Connection): void {
+    if (connection) this.#news.add(connection);
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => this.#tellAll());
   }
 
-  schedule(): void {
-    this.#scheduled ??= setImmediate(() => this.#run());
+  newsWithAnswer(connection: Connection): void {
+    this.#patient.add(connection);
+    this.#patience ??= setTimeout(() => {
+      this.#patience = undefined;
+      for (const waiting of this.#patient) this.news(waiting);
+      this.#patient.clear();
+    }, ACCEPT_WITH_ANSWER_MS).unref();
   }
 
   forget(connection: Connection): void {
     this.#unread.delete(connection);
     this.#news.delete(connection);
+    this.#patient.delete(connection);
+    this.#mutedOnes.delete(connection);
   }
 
   close(): void {
-    clearImmediate(this.#scheduled);
-    clearTimeout(this.#later);
+    clearImmediate(this.#next);
+    clearTimeout(this.#patience);
+    clearTimeout(this.#mutedTimer);
     this.#unread.clear();
     this.#news.clear();
+    this.#patient.clear();
   }
 
-  #tellSoon(): void {
-    if (this.#telling) return;
-    this.#telling = true;
-    queueMicrotask(() => {
-      this.#telling = false;
-      this.#work.retry();
-      const nowMono = this.#work.nowMono();
-      for (const connection of [...this.#news]) this.#tell(connection, nowMono);
-      if (this.#news.size > 0) this.schedule();
-    });
+  #nextTurn(): void {
+    this.#next ??= setImmediate(() => this.#run());
   }
-
-  #telling = false;
 
   #run(): void {
-    this.#scheduled = undefined;
+    this.#next = undefined;
     this.#turn++;
     for (const connection of [...this.#unread]) {
       const frame = connection.inbox.shift();
@@ -103,32 +112,33 @@ export class Turns {
         connection.wire.resume();
       }
       if (!frame) continue;
-      const count = frame[2];
-      connection.inboxMessages -= count;
+      connection.inboxMessages -= frame[2];
       connection.turn = this.#turn;
-      connection.takenInTurn = count;
-      this.#take(connection, frame);
+      connection.takenInTurn = frame[2];
+      this.#work.intake(connection, frame);
+      this.news(connection);
     }
+    if (this.#unread.size > 0) this.#nextTurn();
+    if (this.#news.size > 0) this.news();
+  }
+
+  #tellAll(): void {
+    this.#telling = false;
     this.#work.retry();
     const nowMono = this.#work.nowMono();
     for (const connection of [...this.#news]) this.#tell(connection, nowMono);
-    if (this.#unread.size > 0 || this.#news.size > 0) this.schedule();
-  }
-
-  #take(connection: Connection, frame: Batch): void {
-    try {
-      this.#work.intake(connection, frame);
-    } catch (error) {
-      this.#work.failed(connection, error);
-    }
-    this.news(connection);
+    // Whoever has more than one frame to get waits for the next turn, so that the thread looks at its wires in between.
+    if (this.#news.size > 0) this.#nextTurn();
   }
 
   #tell(connection: Connection, nowMono: number): void {
     this.#news.delete(connection);
     if (!connection.open) return;
     if (connection.onlyRefusals && this.#work.isMuted(connection, nowMono)) {
-      if (connection.refusalsDueMono > nowMono) return this.#tellLater(connection);
+      if (connection.refusalsDueMono > nowMono) {
+        this.#tellMuted(connection);
+        return;
+      }
       connection.refusalsDueMono = nowMono + MUTED_ANSWER_MS;
     }
     const frame = connection.nextFrame(nowMono, (delivery) => this.#work.expired(delivery));
@@ -136,8 +146,12 @@ export class Turns {
     if (connection.ready.size > 0) this.#news.add(connection);
   }
 
-  #tellLater(connection: Connection): void {
-    const { refusalsDueMono } = connection;
-    setTimeout(() => this.news(connection), Math.max(1, refusalsDueMono - this.#work.nowMono())).unref();
+  #tellMuted(connection: Connection): void {
+    this.#mutedOnes.add(connection);
+    this.#mutedTimer ??= setTimeout(() => {
+      this.#mutedTimer = undefined;
+      for (const muted of this.#mutedOnes) this.news(muted);
+      this.#mutedOnes.clear();
+    }, MUTED_ANSWER_MS).unref();
   }
 }

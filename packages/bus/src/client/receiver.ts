@@ -1,5 +1,5 @@
 import type { SubscriptionPolicy } from '@grace/contracts';
-import { BATCH_HEAD, type Batch, DELIVERY_FIELDS, DELIVERY_FLAGS, firstLane } from '../wire/frames.ts';
+import { BATCH_HEAD, BATCH_MESSAGES, type Batch, DELIVERY_FIELDS, DELIVERY_FLAGS, firstLane } from '../wire/frames.ts';
 import { Lanes } from '../wire/lanes.ts';
 import { Delivered } from './delivered.ts';
 import type { Link } from './link.ts';
@@ -20,8 +20,8 @@ interface Arrival {
 }
 
 /**
- * Hands arrived messages to their handlers, one frame per turn of the event loop, the frame with the most urgent message first: so control
- * waits for at most one frame of anything else, however much has arrived.
+ * Hands arrived messages to their handlers: as they come while they are few, and when more than a batch has been handled one frame per turn of
+ * the event loop, the frame with the most urgent message first. So control waits for at most one frame of anything else.
  */
 export class Receiver {
   readonly subscriptions = new Map<number, LocalSubscription>();
@@ -29,12 +29,17 @@ export class Receiver {
   dropped = 0;
   readonly #arrived = new Lanes<Arrival>();
   readonly #recent = new RecentDeliveries();
+  #handledInTurn = 0;
   #turn: NodeJS.Immediate | undefined;
 
   receive(link: Link, frame: Batch): void {
     const arrival = { link, frame };
-    if (this.#arrived.size === 0 && this.#turn === undefined) this.#handle(arrival);
-    else this.#arrived.push(firstLane(frame, DELIVERY_FLAGS), arrival);
+    if (this.#arrived.size === 0 && this.#handledInTurn < BATCH_MESSAGES) {
+      this.#handledInTurn += frame[2];
+      this.#handle(arrival);
+      return;
+    }
+    this.#arrived.push(firstLane(frame, DELIVERY_FLAGS), arrival);
     this.#turn ??= setImmediate(() => this.#next());
   }
 
@@ -53,9 +58,9 @@ export class Receiver {
   #next(): void {
     this.#turn = undefined;
     const arrival = this.#arrived.shift();
-    if (!arrival) return;
-    this.#turn = setImmediate(() => this.#next());
-    this.#handle(arrival);
+    this.#handledInTurn = arrival?.frame[2] ?? 0;
+    if (this.#arrived.size > 0) this.#turn = setImmediate(() => this.#next());
+    if (arrival) this.#handle(arrival);
   }
 
   #handle({ link, frame }: Arrival): void {

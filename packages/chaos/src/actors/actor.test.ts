@@ -41,8 +41,9 @@ describe('an actor', () => {
     const actor = await startActor(entry, 10_000);
     actor.begin(hog(60_000, 400));
     const renewal = setInterval(() => actor.renew(), 50);
-    assert.equal((await actor.ended).why, 'expired');
+    const { why } = await actor.ended;
     clearInterval(renewal);
+    assert.equal(why, 'expired');
   });
 
   test('is gone after its parent was killed, though the lease had long to go', async () => {

@@ -22,6 +22,8 @@ export function holdLease(lease: { durationMs: number; ttlMs: number }): LeaseHo
   const expiresMono = systemClock.monoMs() + lease.durationMs;
   let timer: NodeJS.Timeout | undefined;
   let why: ActorEnd | null = null;
+  /** Which of the two bounds comes first. */
+  let next: ActorEnd = 'lapsed';
 
   const end = (reason: ActorEnd): void => {
     if (why !== null) return;
@@ -34,13 +36,14 @@ export function holdLease(lease: { durationMs: number; ttlMs: number }): LeaseHo
     if (why !== null) return;
     const now = systemClock.monoMs();
     const left = Math.min(lease.ttlMs, expiresMono - now);
+    next = expiresMono - now <= lease.ttlMs ? 'expired' : 'lapsed';
     if (left <= 0) {
       end('expired');
       return;
     }
     Atomics.store(untilNs, 0, BigInt(Math.ceil((now + left) * 1e6)));
     clearTimeout(timer);
-    timer = setTimeout(() => end(systemClock.monoMs() >= expiresMono ? 'expired' : 'lapsed'), left);
+    timer = setTimeout(() => end(next), left);
   };
   renew();
   return {
@@ -52,10 +55,8 @@ export function holdLease(lease: { durationMs: number; ttlMs: number }): LeaseHo
     renew,
     end,
     settle() {
-      const now = systemClock.monoMs();
-      const untilMono = Number(Atomics.load(untilNs, 0)) / 1e6;
-      if (now >= expiresMono) end('expired');
-      else end(now >= untilMono ? 'lapsed' : 'done');
+      const isOver = process.hrtime.bigint() >= Atomics.load(untilNs, 0);
+      end(isOver ? next : 'done');
       return why!;
     },
   };

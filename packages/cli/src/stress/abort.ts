@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, GraceError } from '@grace/contracts';
 import { requestStop } from '../commands/stop.ts';
@@ -32,7 +33,10 @@ export async function abortRun(session: Session): Promise<number> {
   const left = run.attach ? [] : processesOf(run.system);
   if (out.json) out.document({ run: run.run, left: left.map(({ pid }) => pid), system: run.system });
   else if (left.length > 0) out.line(out.paint('bad', `still there: pid ${left.map(({ pid }) => pid).join(', ')}`));
-  else out.line(`run ${run.run} has ended${run.attach ? '' : '; nothing of its system is left running'}`);
+  else
+    out.line(
+      `run ${run.run} has ended${run.attach ? '' : '; nothing of its system is left running'}${run.attach ? '' : kept(run.system)}`,
+    );
   return left.length === 0 ? OK : EXIT.cleanupIncomplete;
 }
 
@@ -47,6 +51,11 @@ export async function endSystem(home: string): Promise<string[]> {
   }
   killAll(processesOf(home));
   return (await untilGone(processesOf(home), 3000)).map(({ pid }) => `process ${pid}`);
+}
+
+/** Where the journal is of a run that could not write its report. */
+function kept(system: string): string {
+  return existsSync(system) ? `; its journal stays in ${system}` : '';
 }
 
 export const runHome = (home: string, run: string): string => join(home, `stress-${run}`);

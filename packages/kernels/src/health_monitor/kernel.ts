@@ -123,7 +123,7 @@ function createReach(ctx: KernelContext, ownStatus: () => unknown): Reach {
       if (kernel === ctx.id && verb === 'status') return ownStatus();
       return ctx.call(kernel, verb, input, { deadlineMs });
     },
-    connected: () => ctx.bus.connected,
+    cutOff: (kernel) => kernel !== ctx.id && !ctx.bus.connected,
     monoMs: () => ctx.clock.monoMs(),
   };
 }

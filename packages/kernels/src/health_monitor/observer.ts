@@ -7,8 +7,8 @@ import type { ProbeResult } from './judge.ts';
 export interface Reach {
   /** Calls a verb of a kernel; rejects after the deadline. */
   call(kernel: string, verb: string, input: unknown, deadlineMs: number): Promise<unknown>;
-  /** Whether this kernel can reach the bus at this moment. */
-  connected(): boolean;
+  /** Whether calls of this kernel have no way to go at this moment. */
+  cutOff(kernel: string): boolean;
   monoMs(): number;
 }
 
@@ -29,7 +29,8 @@ export async function observe(check: ProbeCheck, deadlineMs: number, reach: Reac
     const { code, message } = toWireError(error);
     const overBus = check.kind === 'verb' || check.kind === 'query';
     // Without a broker nothing can be said about a kernel, except about the one that runs the broker.
-    const isCutOff = overBus && check.kernel !== 'message_bus' && (CUT_OFF.includes(code) || !reach.connected());
+    const isCutOff =
+      overBus && check.kernel !== 'message_bus' && (CUT_OFF.includes(code) || reach.cutOff(check.kernel));
     return done(isCutOff ? 'unknown' : 'fail', isCutOff ? `cut off from the bus: ${message}` : message);
   }
 }

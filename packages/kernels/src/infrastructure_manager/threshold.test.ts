@@ -100,9 +100,10 @@ describe('levels of pressure', () => {
     fc.assert(
       fc.property(any, values, fc.constantFrom(...LEVELS), (given, samples, level) => {
         const value = { normal: 0, raised: given.raised, high: given.high, critical: 1 }[level];
-        const settled = follow([...samples, ...Array<number>(given.riseAfter + given.fallAfter).fill(value)], given).at(
-          -1,
-        )!;
+        const settled = follow(
+          [...samples, ...Array<number>(2 * (given.riseAfter + given.fallAfter)).fill(value)],
+          given,
+        ).at(-1)!;
         assert.ok(rank(settled.level) >= rank(levelOf(value, given, 0)));
         assert.ok(rank(settled.level) <= rank(levelOf(value, given, given.margin)));
       }),

@@ -64,6 +64,7 @@ export function createFiling(library: Library, memory: Memory, log: KernelLog) {
   return {
     /** Resolves when all chunks of the document are in memory. */
     file,
+    /** The same, but what keeps it from memory is left to `settle`. */
     finish,
     /** Forgets what documents left behind. */
     unfile,
@@ -73,6 +74,7 @@ export function createFiling(library: Library, memory: Memory, log: KernelLog) {
       if (!document) return;
       await finish(document.id);
       library.removePlace(namespace, place);
+      await finish(document.id);
       await unfile();
     },
     /** Finishes what a kill or an absent memory_fusion left. */

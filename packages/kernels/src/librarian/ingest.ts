@@ -40,7 +40,9 @@ export function createIngest(library: Library, workshop: Workshop, filing: Filin
       const name = (title ?? place.slice(place.lastIndexOf('/') + 1)).slice(0, 200).toWellFormed();
       library.shelve({ ...document, title: name, note: note ?? null }, place, chunks);
     }
-    if (!library.isFiled(id)) await filing.file(id);
+    await filing.file(id);
+    // What stood here may stand elsewhere still; then it is filed under that place.
+    if (before) await filing.finish(before.id);
     await filing.unfile();
     const note = library.document(id)?.note;
     return { document: id, chunks: library.chunks(id).length, known, ...(note ? { note } : {}) };

@@ -4,8 +4,8 @@ import type { Piscina } from 'piscina';
 import { type Preparation, type Prepared, prepare } from './prepare.ts';
 import { summarise } from './summary/summary.ts';
 
-/** Characters. What is shorter costs less than the way to a thread and back (and no thread), so it is done at once in the kernel's thread. */
-const SMALL = 8192;
+/** Characters. What is shorter is done in the kernel's thread: no way to another and back, and at worst 0.1 s (hostile markdown). */
+const SMALL = 4096;
 const MAX_QUEUE = 64;
 const TASK_DEADLINE_MS = 30_000;
 const IDLE_MS = 2000;

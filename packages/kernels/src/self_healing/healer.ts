@@ -136,8 +136,8 @@ export function createHealer(
         journal.past(incident.subject),
         ctx.clock.monoMs(),
       );
-      // A refusal is said once per incident; after that the guards are only asked again.
-      if (admission.admitted || (!admission.busy && !earlier.includes('refused'))) return playbook;
+      // What only has to wait is asked again at the next look. A refusal is said once per incident.
+      if (admission.admitted || (!admission.passes && !earlier.includes('refused'))) return playbook;
     }
     return undefined;
   };

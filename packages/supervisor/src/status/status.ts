@@ -5,8 +5,15 @@ import {
   type MutedPrincipal,
   type StatusDocument,
   type SystemPlan,
+  type ThreadSample,
 } from '@grace/contracts';
 import type { CoreState, KernelRecord } from '../core/state.ts';
+
+/** Which limits are enforced, and by what; what is not is said. */
+export const ENFORCEMENT: StatusDocument['system']['enforcement'] = {
+  cpu: 'none',
+  memory: 'heap: V8 resource limits per thread; off-heap: none',
+};
 
 export interface StatusParts {
   plan: SystemPlan;
@@ -41,7 +48,7 @@ export function statusDocument(parts: StatusParts): StatusDocument {
       home: plan.home,
       armed: plan.armed,
       version: plan.version,
-      enforcement: { cpu: 'none', memory: 'heap: V8 resource limits per thread; off-heap: none' },
+      enforcement: ENFORCEMENT,
       lagMsMax: Math.round(parts.lagMsMax),
       journalSeq: parts.journalSeq,
       journalRefused: parts.journalRefused,
@@ -55,12 +62,12 @@ export function statusDocument(parts: StatusParts): StatusDocument {
       cpuPercent: cell.sample?.cpuPercent ?? null,
       kernels: kernels.filter(([, kernel]) => kernel.cell === id).map(([kernel]) => kernel),
     })),
-    kernels: kernels.map(([id, kernel]) => kernelStatus(id, kernel, now)),
+    kernels: kernels.map(([id, kernel]) => kernelStatus(id, kernel, now, plan.settings.sampleMs)),
     bus: parts.bus,
   };
 }
 
-function kernelStatus(id: string, kernel: KernelRecord, now: number): KernelStatus {
+function kernelStatus(id: string, kernel: KernelRecord, now: number, sampleMs: number): KernelStatus {
   const up = hasThread(kernel.state);
   const last = up ? kernel.window.at(-1) : undefined;
   return {
@@ -72,7 +79,7 @@ function kernelStatus(id: string, kernel: KernelRecord, now: number): KernelStat
     incarnation: kernel.incarnation,
     restarts: kernel.restarts,
     readyMs: kernel.readyMs,
-    heartbeatAgeMs: last ? Math.round(last.heartbeatAgeMs + now - last.atMono) : null,
+    heartbeatAgeMs: last ? heartbeatAge(last, now, sampleMs) : null,
     cpuPercent: cpuPercent(kernel),
     heapBytes: last?.heapBytes ?? null,
     externalBytes: last?.externalBytes ?? null,
@@ -86,6 +93,15 @@ function kernelStatus(id: string, kernel: KernelRecord, now: number): KernelStat
     lastProbe: kernel.probe.last,
     error: kernel.error,
   };
+}
+
+/**
+ * The age as it was last looked at. A late heartbeat is sampled at once, so between two regular samples the last one stands; only when the
+ * cell itself has been silent for longer is the silence added.
+ */
+function heartbeatAge(last: ThreadSample, now: number, sampleMs: number): number {
+  const silentMs = now - last.atMono;
+  return Math.round(silentMs > 2 * sampleMs ? last.heartbeatAgeMs + silentMs : last.heartbeatAgeMs);
 }
 
 /** CPU of the thread over the window, percent of one core. */

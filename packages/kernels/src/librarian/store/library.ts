@@ -78,6 +78,7 @@ export function openLibrary(store: KernelStore) {
       'INSERT OR IGNORE INTO unfiling (memory, place) SELECT memory, ? FROM chunk WHERE document = ? AND memory IS NOT NULL',
     ),
     queueOne: db.prepare('INSERT OR IGNORE INTO unfiling (memory, place) VALUES (?, ?)'),
+    clearMemories: db.prepare('UPDATE chunk SET memory = NULL WHERE document = ?'),
     setSource: db.prepare('UPDATE document SET source = ?, filed = 0 WHERE id = ?'),
     unfiling: db.prepare(
       'SELECT memory, place FROM unfiling WHERE memory NOT IN (SELECT memory FROM chunk WHERE memory IS NOT NULL) LIMIT ?',
@@ -99,7 +100,10 @@ export function openLibrary(store: KernelStore) {
     if (next !== undefined && source !== place) return;
     sql.queueUnfiling.run(source, id);
     if (next === undefined) sql.deleteDocument.run(id);
-    else sql.setSource.run(next, id);
+    else {
+      sql.clearMemories.run(id);
+      sql.setSource.run(next, id);
+    }
   };
   const count = (from: string): number => Number(db.prepare(`SELECT count(*) AS n FROM ${from}`).get()!['n']);
   const strings = (rows: Record<string, unknown>[], column: string): string[] => rows.map((row) => String(row[column]));

@@ -30,13 +30,8 @@ describe('a summary', () => {
   });
   test('takes no heading mark, list mark or repeated sentence', () => {
     const repeated =
-      '# Title of the page\n\n- First point about restarts here\n- First point about restarts here\n- Second point about restarts there\n';
-    assert.deepEqual(
-      summarise(repeated, 5),
-      ['Title of the page', 'First point about restarts here', 'Second point about restarts there'].filter(
-        (sentence) => sentence !== 'Title of the page',
-      ),
-    );
+      '# Title\n\n- First point about restarts here\n- First point about restarts here\n- Second point about restarts there\n';
+    assert.deepEqual(summarise(repeated, 5), ['First point about restarts here', 'Second point about restarts there']);
   });
   test('of a text with thousands of sentences is made from a bounded number of them', () => {
     const many = Array.from({ length: 3000 }, (_, i) => `Kernel number ${i} was restarted after ${i} seconds.`).join(

@@ -15,7 +15,7 @@ const run = (startedMono: number, endedMono: number | null, given: Partial<PastR
 describe('guards', () => {
   test('one run at a time per target, of whatever playbook', () => {
     const admission = admit('p', guards, 't', [run(0, null, { playbook: 'other' })], 5000);
-    assert.deepEqual({ ...admission, reason: '' }, { admitted: false, busy: true, reason: '' });
+    assert.deepEqual({ ...admission, reason: '' }, { admitted: false, passes: true, reason: '' });
     assert.equal(admit('p', guards, 'elsewhere', [run(0, null)], 5000).admitted, true);
   });
 

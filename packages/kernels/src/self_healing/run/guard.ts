@@ -8,10 +8,10 @@ export interface PastRun {
   endedMono: number | null;
 }
 
-export type Admission = { admitted: true } | { admitted: false; busy: boolean; reason: string };
+export type Admission = { admitted: true } | { admitted: false; passes: boolean; reason: string };
 
 /**
- * May the playbook run on the target now? `busy` says that it only has to wait for another run to end.
+ * May the playbook run on the target now? `passes` says that it only has to wait a little: for another run, or for the cool-down.
  * Runs that seem to lie ahead are of an earlier boot of the machine, whose clock began anew, and do not count.
  */
 export function admit(
@@ -34,12 +34,12 @@ export function admit(
   if (restedMs < guards.coolDownMs) {
     return refuse(
       `cooling down: the last run on ${target} ended ${Math.round(restedMs)} ms ago, ${guards.coolDownMs} ms are asked`,
-      false,
+      true,
     );
   }
   return { admitted: true };
 }
 
-function refuse(reason: string, busy: boolean): Admission {
-  return { admitted: false, busy, reason };
+function refuse(reason: string, passes: boolean): Admission {
+  return { admitted: false, passes, reason };
 }

@@ -3,8 +3,9 @@ import { RULE_LIMITS, type Rule } from './rule.ts';
 
 /** The validator costs a thread its start, so it is loaded when something is to be checked and not before. */
 const validator = async () => {
-  const [{ readYaml }, schemas] = await Promise.all([import('@grace/contracts/config'), import('./schema.ts')]);
-  return { readYaml, ...schemas };
+  const { readYaml } = await import('@grace/contracts/config');
+  const { ruleSchema, triggersSchema } = await import('./schema.ts');
+  return { readYaml, ruleSchema, triggersSchema };
 };
 
 /** A definition as it came to the verb.
