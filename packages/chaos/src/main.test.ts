@@ -11,22 +11,22 @@ import type { RunnerOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 
 const SCENARIO = `
-id: S90_hog
-title: A short hog
+id: S90_flood
+title: A short flood
 severity: low
 wave: 1
 proves: what the runner does
 objective: none
 variants:
   - id: short
-    does: one core for a moment
-    fault: cpu_hog
-    target: { machine: true }
-    params: { cores: 1 }
-    duration: 800ms
+    does: a few messages that are refused
+    fault: acl_spam
+    target: { principal: chaos_test }
+    params: { subject: system.control.restart, messages: 1500 }
+    duration: 60s
     observe: [scheduler]
-    expect: { detected_by: [metric], detect_within: 2s, recover_within: 5s, recovered_by: [probe, heartbeat] }
-    checks: [nobody_restarted, hog_ended]
+    expect: { detected_by: [bus_counter], detect_within: 2s, recover_within: 20s, recovered_by: [probe, heartbeat] }
+    checks: [nobody_restarted, nothing_accepted]
 `;
 
 interface Runner {
@@ -70,7 +70,10 @@ async function withSystem(test: (system: StandIn, options: RunnerOptions) => Pro
     maxPayloadBytes: 1e6,
   });
   const system = await standIn({
-    status: () => statusOf([{ id: 'scheduler' }]),
+    status: () => {
+      const status = statusOf([{ id: 'scheduler' }]);
+      return { ...status, bus: { ...status.bus, denied: broker.statistics().denied } };
+    },
     ready: () => ({ ready: 1, total: 1, ms: 1, failed: [] }),
     probe: () => ({ ok: true, ms: 1, detail: {} }),
     call: () => ({}),
@@ -84,7 +87,7 @@ async function withSystem(test: (system: StandIn, options: RunnerOptions) => Pro
   });
   const socket = join(system.home, 'run', 'bus.sock');
   await broker.listen(socket, key);
-  const scenario = join(system.home, 'S90_hog.yaml');
+  const scenario = join(system.home, 'S90_flood.yaml');
   writeFileSync(scenario, SCENARIO);
   try {
     await test(system, {
@@ -118,7 +121,7 @@ describe('the runner', { concurrency: true }, () => {
       assert.equal(code, 1, JSON.stringify(runner.progress.at(-1)));
       assert.equal(verdict?.verdict, 'broken');
       assert.ok(
-        verdict.reasons.some((reason) => /Not noticed by metric/.test(reason)),
+        verdict.reasons.some((reason) => /Not noticed by bus_counter/.test(reason)),
         verdict.reasons.join('\n'),
       );
       const names = system.journal.map(({ name }) => name).filter((name) => !/observe|sample/.test(name));
@@ -146,7 +149,7 @@ describe('the runner', { concurrency: true }, () => {
 
   test('Ctrl-C in the middle of a fault undoes it, records the end of the run and exits with 130', async () => {
     await withSystem(async (system, options) => {
-      writeFileSync(options.scenarios[0]!, SCENARIO.replace('800ms', '60s'));
+      writeFileSync(options.scenarios[0]!, SCENARIO.replace(', messages: 1500', ''));
       const runner = startRunner(options, (line, self) => {
         if (line.t === 'effect') self.interrupt();
       });

@@ -47,7 +47,7 @@ describe('a failing file system', () => {
     ['EIO', 'STORAGE_FAILED'],
     ['ENOSPC', 'STORAGE_FULL'],
   ] as const) {
-    for (const failCount of [1, 3, 12]) {
+    for (const failCount of [1, 12]) {
       test(`${errno} at any ${failCount === 1 ? 'call' : `${failCount} calls`} of a scenario loses nothing acknowledged, and service returns`, async (t) => {
         const root = await freshFolder(t);
         let reached = true;
@@ -149,15 +149,19 @@ async function smallDisk(t: TestContext): Promise<string | null> {
   let mounted: string | null = null;
   // Before the folder is removed: hooks run in this order.
   t.after(() => {
-    if (mounted !== null) execFileSync('umount', [mounted]);
+    if (mounted !== null) run('umount', mounted);
   });
   const point = join(await freshFolder(t), 'disk');
   await mkdir(point);
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', point], { stdio: 'pipe' });
+    run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', point);
   } catch {
     return null;
   }
   mounted = point;
   return point;
+}
+
+function run(program: string, ...parameters: string[]): void {
+  execFileSync(program, parameters, { stdio: 'pipe' });
 }

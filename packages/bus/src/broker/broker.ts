@@ -74,7 +74,10 @@ class LocalBroker implements Broker {
       options.maxPayloadBytes,
     );
     this.#turns = new Turns({
-      intake: (connection, frame) => intake.take(connection, frame),
+      intake: (connection, frame) => {
+        intake.take(connection, frame);
+        this.#sweeper.watch();
+      },
       retry: () => this.#router.retry(),
       isMuted: (connection, nowMono) => this.#door.isMuted(connection.principal, nowMono),
       expired: (delivery) => this.#router.drop(delivery, 'expired'),
@@ -86,7 +89,6 @@ class LocalBroker implements Broker {
       router: this.#router,
       turns: this.#turns,
       permits: this.#permits,
-      sweeper: this.#sweeper,
       maxPayloadBytes: options.maxPayloadBytes,
       greeted: ({ identity, wire }) =>
         this.#emit({
@@ -100,7 +102,10 @@ class LocalBroker implements Broker {
 
   attach(port: MessagePort, identity: BusIdentity): void {
     const wire = new PortWire<ClientFrame, BrokerFrame>(port);
-    if (this.#closed) return port.close();
+    if (this.#closed) {
+      port.close();
+      return;
+    }
     wire.open(this.#enter(wire, identity));
   }
 

@@ -88,7 +88,7 @@ export class Connection {
   }
 
   /** Whether refusals are to be said; acceptances make themselves heard. */
-  get hasDecisions(): boolean {
+  get hasRefusals(): boolean {
     return this.#refused.length > 0;
   }
 

@@ -66,7 +66,13 @@ export class Intake {
       if (subject !== before || refusal !== undefined) refusal = this.#refusalBySubject(connection, subject, nowMono);
       before = subject;
       if (refusal === undefined) this.#admit(connection, first + i, frame, at, nowMono);
-      else connection.refuse(first + i, first + i, refusal, null);
+      else
+        connection.refuse(
+          first + i,
+          first + i,
+          refusal,
+          refusal === 'BUS_DENIED' ? `${principal.name} may not publish it` : null,
+        );
     }
   }
 
@@ -119,7 +125,7 @@ export class Intake {
     if ((flags & SEEN_BIT) !== 0 && principal.recent.has(id)) {
       // The answer to a request that was taken already went to the wire on which it came.
       if ((flags & REQUEST_BIT) !== 0) refuse('BUS_CLOSED', 'the wire broke while the request was being answered');
-      else connection.accept(number);
+      else this.#router.acceptAgain(connection, number);
       return;
     }
     if (acceptByMono <= nowMono) {

@@ -7,7 +7,6 @@ import type { Permits } from './permits.ts';
 import type { Router } from './router.ts';
 import type { Routes } from './routes.ts';
 import { BrokerSubscription } from './subscription.ts';
-import type { Sweeper } from './sweeper.ts';
 import type { Turns } from './turns.ts';
 
 /** What a client may have undecided, per priority. */
@@ -20,7 +19,6 @@ export interface ReceptionParts {
   router: Router;
   turns: Turns;
   permits: Permits;
-  sweeper: Sweeper;
   maxPayloadBytes: number;
   greeted: (connection: Connection) => void;
 }
@@ -68,17 +66,20 @@ export class Reception {
   }
 
   #read(connection: Connection, frame: ClientFrame): void {
-    if (!connection.greeted) return this.#greet(connection, frame);
+    if (!connection.greeted) {
+      this.#greet(connection, frame);
+      return;
+    }
     switch (frame[0]) {
       case 'batch':
-        return this.#batch(connection, frame);
+        this.#batch(connection, frame);
+        return;
       case 'subscribe':
-        return this.#subscribe(connection, frame);
-      case 'unsubscribe': {
-        const subscription = connection.subscriptions.get(frame[1]);
-        if (subscription) this.#parts.router.end(subscription);
-        return this.#parts.turns.news();
-      }
+        this.#subscribe(connection, frame);
+        return;
+      case 'unsubscribe':
+        this.#unsubscribe(connection, frame[1]);
+        return;
       default:
         throw new GraceError('PROTOCOL', 'not a frame of a client');
     }
@@ -94,7 +95,7 @@ export class Reception {
   }
 
   #batch(connection: Connection, frame: Batch): void {
-    const { router, turns, maxPayloadBytes, sweeper } = this.#parts;
+    const { router, turns, maxPayloadBytes } = this.#parts;
     const { list1, list2, list3, end } = listsOf(frame, MESSAGE_FIELDS);
     if (frame.length !== end) throw new GraceError('PROTOCOL', 'a batch is not as long as it says');
     if (list2 > list1) acknowledge(connection, frame, list1, list2, 'handled', router);
@@ -103,7 +104,6 @@ export class Reception {
     turns.news();
     if (frame[2] === 0) return;
     turns.arrived(connection, frame);
-    sweeper.watch();
   }
 
   #subscribe(
@@ -128,6 +128,12 @@ export class Reception {
     }
     connection.wire.send(['subscribed', number, refusal ? toWireError(refusal) : null]);
     turns.news();
+  }
+
+  #unsubscribe(connection: Connection, number: number): void {
+    const subscription = connection.subscriptions.get(number);
+    if (subscription) this.#parts.router.end(subscription);
+    this.#parts.turns.news();
   }
 
   #refusal(connection: Connection, pattern: string): GraceError | undefined {

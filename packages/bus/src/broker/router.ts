@@ -44,19 +44,27 @@ export class Router {
   /** Decides at once where it can; a held message is decided by its deadline. */
   offer(connection: Connection, number: number, message: RoutedMessage, acceptByMono: number): void {
     const key = connection.held.size > 0 ? keyOf(message) : '';
-    const queue = connection.held.get(key);
-    const blockers = queue ? undefined : this.#route(connection, number, message);
-    if (!queue && !blockers) return;
+    let queue = connection.held.get(key);
+    if (!queue) {
+      const blockers = this.#route(connection, number, message);
+      if (!blockers) return;
+      queue = new HeldQueue(connection, keyOf(message));
+      queue.waitFor(blockers);
+      connection.held.set(queue.key, queue);
+      this.#holding.add(queue);
+    }
     if (connection.heldMessages >= HELD_LIMIT) {
-      return this.#refuse(connection, number, 'BUS_OVERLOADED', 'this client has too many messages waiting for room');
+      this.#refuse(connection, number, 'BUS_OVERLOADED', 'this client has too many messages waiting for room');
+      return;
     }
     connection.heldMessages++;
-    if (queue) return queue.messages.push({ number, message, acceptByMono });
-    const held = new HeldQueue(connection, keyOf(message));
-    connection.held.set(held.key, held);
-    this.#holding.add(held);
-    held.waitFor(blockers!);
-    held.messages.push({ number, message, acceptByMono });
+    queue.messages.push({ number, message, acceptByMono });
+  }
+
+  /** The message was accepted before; only the answer got lost. */
+  acceptAgain(connection: Connection, number: number): void {
+    connection.accept(number);
+    this.#news(connection);
   }
 
   /** Retries what is held for subscriptions that got room or are gone. */
@@ -210,7 +218,10 @@ export class Router {
   #advance(queue: HeldQueue): void {
     for (let held = queue.messages.peek(); held; held = queue.messages.peek()) {
       const blockers = this.#route(queue.connection, held.number, held.message);
-      if (blockers) return queue.waitFor(blockers);
+      if (blockers) {
+        queue.waitFor(blockers);
+        return;
+      }
       queue.messages.shift();
       queue.connection.heldMessages--;
     }

@@ -14,8 +14,8 @@ export class Sweeper {
   readonly #router: Router;
   readonly #turns: Turns;
   readonly #clock: Clock;
-  #timer: NodeJS.Timeout | undefined;
-  #restDueMono = 0;
+  #heldTimer: NodeJS.Timeout | undefined;
+  #restTimer: NodeJS.Timeout | undefined;
 
   constructor(connections: Iterable<Connection>, router: Router, turns: Turns, clock: Clock) {
     this.#connections = connections;
@@ -26,30 +26,27 @@ export class Sweeper {
 
   /** Something came in that may have to be ended. */
   watch(): void {
-    if (this.#timer) return;
-    this.#restDueMono = this.#clock.monoMs() + REST_CHECK_MS;
-    this.#again();
+    this.#restTimer ??= setTimeout(() => this.#sweepRest(), REST_CHECK_MS).unref();
+    if (this.#router.holding) this.#heldTimer ??= setTimeout(() => this.#sweepHeld(), HELD_CHECK_MS).unref();
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#heldTimer);
+    clearTimeout(this.#restTimer);
   }
 
-  #again(): void {
-    this.#timer = setTimeout(() => this.#sweep(), HELD_CHECK_MS).unref();
+  #sweepHeld(): void {
+    this.#heldTimer = undefined;
+    this.#router.expireHeld(this.#clock.monoMs());
+    if (this.#router.holding) this.watch();
   }
 
-  #sweep(): void {
-    this.#timer = undefined;
+  #sweepRest(): void {
+    this.#restTimer = undefined;
     const nowMono = this.#clock.monoMs();
-    if (this.#router.holding) this.#router.expireHeld(nowMono);
-    if (nowMono >= this.#restDueMono) {
-      this.#restDueMono = nowMono + REST_CHECK_MS;
-      for (const connection of this.#connections) this.#sweepConnection(connection, nowMono);
-      this.#turns.news();
-      if (!this.#anything()) return;
-    }
-    this.#again();
+    for (const connection of this.#connections) this.#sweepConnection(connection, nowMono);
+    this.#turns.news();
+    if (this.#anything()) this.watch();
   }
 
   #sweepConnection(connection: Connection, nowMono: number): void {

@@ -50,7 +50,7 @@ export class Turns {
     if (connection.inbox.size === 0 && connection.takenInTurn < BATCH_MESSAGES) {
       connection.takenInTurn += count;
       this.#work.intake(connection, frame);
-      if (connection.hasDecisions) this.news(connection);
+      if (connection.hasRefusals) this.news(connection);
       return;
     }
     this.#nextTurn();

@@ -89,9 +89,13 @@ export class Receiver {
     try {
       result = subscription.handler(message);
     } catch (error) {
-      return this.#rejected(message, link, delivery, error);
+      this.#rejected(message, link, delivery, error);
+      return;
     }
-    if (typeof (result as Promise<void> | undefined)?.then !== 'function') return link.acknowledge(delivery, true);
+    if (typeof (result as Promise<void> | undefined)?.then !== 'function') {
+      link.acknowledge(delivery, true);
+      return;
+    }
     (result as Promise<void>).then(
       () => link.acknowledge(delivery, true),
       (error: unknown) => this.#rejected(message, link, delivery, error),

@@ -64,7 +64,10 @@ export class Session {
 
   /** Uses this wire from now on; an earlier one is ended. */
   connect(wire: Wire<BrokerFrame, ClientFrame>, token: string | null, onEnd?: (end: LinkEnd) => void): void {
-    if (this.#closed) return wire.close();
+    if (this.#closed) {
+      wire.close();
+      return;
+    }
     this.disconnect();
     this.#refusal = undefined;
     const link = new Link(wire, () => this.#flushSoon());
@@ -101,7 +104,10 @@ export class Session {
   send(pending: Pending, nowMono: number): void {
     this.#counters.published++;
     const refusal = this.#refusalOf(pending);
-    if (refusal) return this.#refuse(pending, refusal);
+    if (refusal) {
+      this.#refuse(pending, refusal);
+      return;
+    }
     this.#outbox.push(pending);
     this.#deadlines.watch(pending.deadlineMono, nowMono);
     this.#flushSoon();

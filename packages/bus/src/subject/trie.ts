@@ -19,7 +19,7 @@ export class SubjectTrie<T> {
         node.rest.push(value);
         return;
       }
-      node = token === '*' ? (node.star ??= createNode()) : child(node, token);
+      node = token === '*' ? starOf(node) : child(node, token);
     }
     node.values.push(value);
   }
@@ -66,6 +66,11 @@ function child<T>(node: Node<T>, token: string): Node<T> {
     node.children.set(token, found);
   }
   return found;
+}
+
+function starOf<T>(node: Node<T>): Node<T> {
+  node.star ??= createNode();
+  return node.star;
 }
 
 function isEmpty<T>(node: Node<T>): boolean {

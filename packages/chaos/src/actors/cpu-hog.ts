@@ -33,12 +33,13 @@ export async function hogCpu(
     const { user, system } = process.cpuUsage(before);
     return { cores, cpuMs: (user + system) / 1000 };
   };
-  report.acting(systemClock.monoMs());
   const spinners = Array.from(
     { length: cores },
     () => new Worker(SPIN, { eval: true, workerData: { until: hold.untilNs.buffer } }),
   );
   const ended = spinners.map((spinner) => new Promise<void>((resolve) => spinner.once('exit', () => resolve())));
+  const online = spinners.map((spinner) => new Promise<void>((resolve) => spinner.once('online', () => resolve())));
+  void Promise.all(online).then(() => report.acting(systemClock.monoMs()));
   const timer = setInterval(() => report.count(counts()), 100);
   await Promise.all(ended);
   clearInterval(timer);

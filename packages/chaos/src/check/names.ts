@@ -9,7 +9,7 @@ export const CHECK_NAMES = {
   cell_mates_untouched: { proves: 'the other kernels of the cell run in the same incarnation as before', takes: null },
   state_intact: { proves: 'what was written before the fault is read back after it', takes: null },
   work_went_on: { proves: 'the target answered verbs while the fault acted', takes: null },
-  muted: { proves: 'the principal was muted', takes: null },
+  muted: { proves: 'the principal was muted after at most so many denials', takes: 'how many denials that may take' },
   denied_counted: { proves: 'the broker counted at least as many denials as the sender was told', takes: null },
   nothing_accepted: { proves: 'not one message of the flood was accepted', takes: null },
   bus_conserves: { proves: 'accepted = handled + rejected + expired + dead-lettered + waiting', takes: null },

@@ -149,6 +149,24 @@ describe('a verification check can be true and can be false', { concurrency: tru
     test(`${name}: ${expected === null ? 'unknown' : expected}`, async () => assert.equal(await run(), expected));
   }
 
+  test('a mute that came after too many denials is not the one that was promised', async () => {
+    const after = (denied: number) => ({
+      injection: { ...({} as CheckContext['injection']), counts: () => ({ denied }) },
+      records: async () => [
+        {
+          seq: 1,
+          name: 'bus:muted',
+          wallMs: 0,
+          monoMs: 0,
+          data: { principal: 'scheduler', periodMs: 1, denied },
+        } as AnyRecord,
+      ],
+    });
+    assert.equal(await check('muted', '1000', again, after(400)), true);
+    assert.equal(await check('muted', '1000', again, after(20_000)), false);
+    assert.equal(await check('muted', '1000', again, { ...after(400), records: async () => [] }), false);
+  });
+
   test('a flood of which one message was accepted is not denied', async () => {
     const counted = (accepted: number) => ({
       injection: { ...({} as CheckContext['injection']), counts: () => ({ accepted, sent: 9, denied: 9 - accepted }) },

@@ -1,7 +1,7 @@
 import { MANIFEST_DEFAULTS, SETTINGS_DEFAULTS } from '@grace/contracts';
 
 /**
- * A heartbeat older than this is not fresh, ms. A status answer adds the age of its own sample to that of the beat, and a sample may be
- * one interval old, so a healthy kernel shows up to `sampleMs` and a beat.
+ * A heartbeat older than this is not fresh, ms. A status answer may rest on a sample that is itself one interval old, so what is late by
+ * less may be over already.
  */
 export const HEARTBEAT_STALE_MS = MANIFEST_DEFAULTS.lateAfterMs + SETTINGS_DEFAULTS.sampleMs + 200;

@@ -19,7 +19,7 @@ export function metricOf(target: TargetView, isFaultOver: () => boolean): Metric
     case 'principal':
       return (status) => isFaultOver() || (status?.bus.muted.some(({ principal }) => principal === target.id) ?? null);
     case 'machine':
-      return machineAtRest();
+      return machineAtRest(isFaultOver);
   }
 }
 
@@ -45,9 +45,11 @@ function threadsAtRest(kernels: readonly string[]): Metric {
   };
 }
 
-function machineAtRest(): Metric {
+/** What others burn on the same machine is not this fault: when the laboratory's own load is gone, that much is back to normal. */
+function machineAtRest(isFaultOver: () => boolean): Metric {
   let before = machineCpu();
   return () => {
+    if (isFaultOver()) return true;
     const now = machineCpu();
     if (!now || !before || now.total === before.total) return null;
     const busy = (now.busy - before.busy) / (now.total - before.total);

@@ -4,9 +4,10 @@ import type { CheckContext } from '../check/context.ts';
 import { removeMarker, writeMarker } from '../check/marker.ts';
 import { runCheck } from '../check/run-check.ts';
 import { injectActor } from '../fault/actor-fault.ts';
-import { baselineOf, type Effect, proveEffect } from '../fault/effect.ts';
+import { type Baseline, baselineOf, type Effect, proveEffect } from '../fault/effect.ts';
 import { injectHeld } from '../fault/held-fault.ts';
 import type { Injection, InjectionSite } from '../fault/injection.ts';
+import { awaitFreeMachine } from '../observe/free-machine.ts';
 import type { LoopLag } from '../observe/loop-lag.ts';
 import { metricOf } from '../observe/metric.ts';
 import { type Observer, observe } from '../observe/observer.ts';
@@ -76,10 +77,12 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
   });
 
   say('injecting');
-  const before = baselineOf(status, target);
   const inject = (ACTOR_FAULTS as readonly string[]).includes(lease.kind) ? injectActor : injectHeld;
+  let before: Baseline;
   let injection: Injection;
   try {
+    if (target.kind === 'machine') await awaitFreeMachine(control, signal);
+    before = baselineOf(status, target);
     injection = await inject(site, lease);
   } catch (error) {
     const why = (error as Error).message;

@@ -72,7 +72,7 @@ async function attend(
     const line = plainLine(kernel, out);
     if (line === undefined || told.has(`${kernel.id} ${kernel.state}`)) return;
     told.add(`${kernel.id} ${kernel.state}`);
-    out.line(line);
+    out.step(line);
   };
   const redraw = (): void => {
     if (draw) draw(boardLines(board, out).join('\n'));
@@ -86,7 +86,7 @@ async function attend(
     const changed = applyRecord(board, record);
     if (record.seq > bootedSeq) {
       const line = incidentLine(record, out);
-      if (line !== undefined) out.line(line);
+      if (line !== undefined) out.step(line);
     } else if (changed && bootedSeq === Number.POSITIVE_INFINITY) redraw();
   });
 

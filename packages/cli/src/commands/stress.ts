@@ -111,9 +111,9 @@ async function prepare(session: Session, home: string, attach: boolean, interrup
     const over = client.request('ready', {}, plan.settings.bootDeadlineMs + 5000);
     const ready = await Promise.race([over, interrupts.first]);
     if (typeof ready === 'string') return;
-    session.out.line(`booted: ${ready.ready} of ${ready.total} kernels ready in ${showMs(ready.ms)}`);
+    session.out.step(`booted: ${ready.ready} of ${ready.total} kernels ready in ${showMs(ready.ms)}`);
     for (const { kernel, error } of ready.failed)
-      session.out.line(`  not ready: ${kernel}: ${error.code}: ${error.message}`);
+      session.out.step(`  not ready: ${kernel}: ${error.code}: ${error.message}`);
   } finally {
     client.close();
     leave();
@@ -132,7 +132,7 @@ async function attend(
   const runner = startRunner(session.dist, options, (progress) => {
     const line = applyProgress(board, progress, out);
     if (draw) draw(progressLines(board, out).join('\n'));
-    else if (line !== undefined) out.line(line);
+    else if (line !== undefined) out.step(line);
   });
   note(runner.process);
   interrupts.on(() => {

@@ -38,7 +38,9 @@ export class Output {
 
   /** A picture that redraws itself makes sense: a person looks at a terminal. */
   get live(): boolean {
-    return this.#stdout.isTTY === true && !this.json && !this.quiet;
+    // A terminal that does not know its size has none to draw in.
+    const { isTTY, columns, rows } = this.#stdout;
+    return isTTY === true && columns > 0 && rows > 0 && !this.json && !this.quiet;
   }
 
   get stream(): NodeJS.WriteStream {
@@ -50,7 +52,12 @@ export class Output {
     (this.json ? this.#stderr : this.#stdout).write(`${this.text(text)}\n`);
   }
 
-  /** Progress and asides; silent with `-q`. */
+  /** A step on the way to the result; silent with `-q`. */
+  step(text: string): void {
+    if (!this.quiet) this.line(text);
+  }
+
+  /** Hints and asides, on standard error; silent with `-q`. */
   note(text: string): void {
     if (!this.quiet) this.#stderr.write(`${this.text(text)}\n`);
   }

@@ -105,12 +105,14 @@ describe('immutable_log', () => {
     const rig = await rigged(t);
     const bus = rig.bus('librarian');
     await bus.publish('audit.librarian.files', { ...ENTRY, resource: 'book' }, { id: 'm1' });
-    await bus.publish('audit.librarian.files', { ...ENTRY, resource: 'book' }, { id: 'm1' });
     const [kept] = await poll('the message is kept', async () => {
       const found = await search(rig, { resource: 'book' });
       return found.length > 0 ? found : null;
     });
     assert.equal(kept!.by, 'librarian');
+    // Its key is the message, so that the same message, brought again after a restart, is the same entry.
+    const again = { ...ENTRY, resource: 'book', idempotencyKey: 'message m1 of librarian' };
+    assert.deepEqual(await append(rig, again), { seq: kept!.seq, hash: kept!.hash, repeated: true });
     assert.deepEqual(((await bus.request('audit.librarian', { ...ENTRY, resource: 'page' })) as Receipt).seq, 2);
     await assert.rejects(bus.request('audit.librarian', { ...ENTRY, outcome: 7 }), { code: 'BAD_INPUT' });
     assert.equal((await search(rig, {})).length, 2);

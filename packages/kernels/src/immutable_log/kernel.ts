@@ -66,7 +66,8 @@ async function subscribe(ctx: KernelContext, recorder: Recorder): Promise<void> 
     ctx.bus.subscribe(AUDIT_SUBJECTS, async (message) => {
       const entry = readEntry(message.payload);
       // A message that is delivered again is the same message.
-      const receipt = await recorder.append({ idempotencyKey: `message ${message.id}`, ...entry }, message.from);
+      const idempotencyKey = `message ${message.id} of ${message.from}`;
+      const receipt = await recorder.append({ idempotencyKey, ...entry }, message.from);
       if (message.kind === 'request') message.reply(receipt);
     });
   let isSubscribed = false;

@@ -179,6 +179,22 @@ describe('infrastructure_manager', () => {
     }
   });
 
+  test('before anything was measured no level is claimed', async () => {
+    let answer: (value: unknown) => void = () => {};
+    const late = new Promise((resolve) => {
+      answer = resolve;
+    });
+    await withKernel(
+      async (rig) => {
+        const { levels } = (await rig.call(ID, 'status', {})) as { levels: object };
+        assert.deepEqual(new Set(Object.values(levels)), new Set(['unknown']));
+        answer({ system: { home: tmpdir() }, cells: [], kernels: [] });
+      },
+      { sampleMs: 60_000 },
+      () => late,
+    );
+  });
+
   test('thresholds can be set, are checked, and survive a restart', async () => {
     await withKernel(async (rig) => {
       const set = (value: unknown): Promise<unknown> => rig.call(ID, 'thresholds', { set: value });

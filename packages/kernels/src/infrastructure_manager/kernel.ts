@@ -48,6 +48,8 @@ export default defineKernel({
       await Promise.all(changes.map(publish));
     };
     ctx.every(sampleMs, round);
+    // The first one soon, beside the start.
+    round().catch((error: Error) => ctx.log.error('the first sample failed', { error: error.message }));
 
     return {
       verbs: {
@@ -90,10 +92,7 @@ export default defineKernel({
           readInput(input, {});
           const { readings } = sampler.last() ?? (await sampler.take()).sample;
           const levels = sampler.levels();
-          const entries = RESOURCES.map((name) => [
-            name,
-            { level: readings[name].value === null ? 'unknown' : levels[name].level, ...readings[name] },
-          ]);
+          const entries = RESOURCES.map((name) => [name, { level: levels[name], ...readings[name] }]);
           return Object.fromEntries(entries);
         },
         thresholds(input) {
@@ -106,9 +105,8 @@ export default defineKernel({
         },
         status(input) {
           readInput(input, {});
-          const levels = Object.entries(sampler.levels()).map(([name, { level }]) => [name, level]);
           return {
-            levels: Object.fromEntries(levels),
+            levels: sampler.levels(),
             taken,
             kept: samples.count(),
             complete: sampler.last()?.complete ?? null,

@@ -5,7 +5,7 @@ import type { KernelContext } from '@grace/kernel-sdk';
 import { RESOURCES, type Reading, type Resource, readings } from './pressure.ts';
 import { ownThread } from './probe.ts';
 import type { ProcFiles } from './proc/files.ts';
-import { CALM, type PressureState, step, type Thresholds } from './threshold.ts';
+import { CALM, type Level, type PressureState, step, type Thresholds } from './threshold.ts';
 import { type CellPlace, type CellUsage, createUsageReader } from './usage.ts';
 
 export interface Sample {
@@ -29,7 +29,8 @@ export interface PressureChange {
 export interface Sampler {
   take(): Promise<{ sample: Sample; changes: PressureChange[] }>;
   last(): Sample | null;
-  levels(): Record<Resource, PressureState>;
+  /** `unknown` where nothing was measured: before the first sample, or because the machine does not tell. */
+  levels(): Record<Resource, Level | 'unknown'>;
   places(): Promise<{ complete: boolean; places: CellPlace[]; home: string }>;
 }
 
@@ -61,7 +62,13 @@ export function createSampler(
   return {
     places,
     last: () => last,
-    levels: () => ({ ...levels }),
+    levels() {
+      const known = RESOURCES.map((name) => {
+        const isMeasured = last !== null && last.readings[name].value !== null;
+        return [name, isMeasured ? levels[name].level : 'unknown'];
+      });
+      return Object.fromEntries(known);
+    },
     async take() {
       const { complete, places: found, home } = await places();
       const cells = await usage.read(found);

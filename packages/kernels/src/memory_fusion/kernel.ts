@@ -55,9 +55,9 @@ export default defineKernel({
         ctx.log.debug('remember', { memory: kept.id, known: kept.known });
         return kept;
       },
-      recall(input: unknown) {
+      async recall(input: unknown) {
         const question = readQuestion(input);
-        const found = recall({ db, memories, cache, embedder }, question, ctx.clock.wallMs());
+        const found = await recall({ db, memories, cache, embedder }, question, ctx.clock.wallMs());
         counters.recalled++;
         ctx.log.debug('recall', { namespace: question.namespace, found: found.length });
         return found;

@@ -4,7 +4,7 @@ import type { Recalled } from './recall/recall.ts';
 /** What the probe needs: the verbs themselves, and the means to make recall read from the disk. */
 export interface ProbeVerbs {
   remember(input: unknown): Promise<{ id: string }>;
-  recall(input: unknown): Recalled[];
+  recall(input: unknown): Promise<Recalled[]>;
   forget(input: unknown): Promise<unknown>;
   /** Drops a namespace's vectors from memory, so that recall has to read what was stored. */
   unload(namespace: string): void;
@@ -50,7 +50,7 @@ export async function probeMemory(verbs: ProbeVerbs): Promise<Record<string, unk
     );
     verbs.unload(namespace);
     const [sentence, paraphrase] = PARAPHRASES[asked]!;
-    const [first] = verbs.recall({ query: paraphrase, namespace, limit: 3 });
+    const [first] = await verbs.recall({ query: paraphrase, namespace, limit: 3 });
     if (first?.id !== kept[asked]!.id || first.text !== sentence) {
       throw new Error(`"${paraphrase}" recalled ${first ? `"${first.text}"` : 'nothing'} instead of "${sentence}"`);
     }

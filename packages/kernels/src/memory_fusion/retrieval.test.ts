@@ -50,16 +50,13 @@ describe('retrieval on the judged set', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const mean = (weights: FusionWeights, take: (i: number) => boolean): number => {
-    const scores = set.queries
-      .filter((_, i) => take(i))
-      .map(({ query, judged }) => {
-        const found = recall(sources, { query, namespace: 'judged', limit: 10, kinds: KINDS }, NOW, weights);
-        return ndcg10(
-          found.filter(({ score }) => score > 0).map(({ source }) => source),
-          judged,
-        );
-      });
+  const mean = async (weights: FusionWeights, take: (i: number) => boolean): Promise<number> => {
+    const scores: number[] = [];
+    for (const { query, judged } of set.queries.filter((_, i) => take(i))) {
+      const found = await recall(sources, { query, namespace: 'judged', limit: 10, kinds: KINDS }, NOW, weights);
+      const ranked = found.filter(({ score }) => score > 0).map(({ source }) => source);
+      scores.push(ndcg10(ranked, judged));
+    }
     return scores.reduce((sum, score) => sum + score, 0) / scores.length;
   };
 
@@ -72,19 +69,19 @@ describe('retrieval on the judged set', () => {
     }
   });
 
-  test('fused ranking is at least as good as full text alone and as vectors alone', (t) => {
+  test('fused ranking is at least as good as full text alone and as vectors alone', async (t) => {
     const arms = {
       fused: FUSION,
       text: { ...FUSION, vectorWeight: 0 },
       vector: { ...FUSION, textWeight: 0 },
     };
     const slices = { all: () => true, odd: (i: number) => i % 2 === 1, 'even, held out': (i: number) => i % 2 === 0 };
-    const table = Object.fromEntries(
-      Object.entries(slices).map(([slice, take]) => [
-        slice,
-        Object.fromEntries(Object.entries(arms).map(([arm, weights]) => [arm, mean(weights, take)])),
-      ]),
-    );
+    const table: Record<string, Record<string, number>> = {};
+    for (const [slice, take] of Object.entries(slices)) {
+      const row: Record<string, number> = {};
+      for (const [arm, weights] of Object.entries(arms)) row[arm] = await mean(weights, take);
+      table[slice] = row;
+    }
     for (const [slice, row] of Object.entries(table)) {
       const shown = Object.entries(row).map(([arm, value]) => `${arm} ${value.toFixed(4)}`);
       t.diagnostic(`nDCG@10 (${slice}): ${shown.join(', ')}`);

@@ -1,59 +1,81 @@
-import { MessageChannel } from 'node:worker_threads';
-import { createBroker } from '@grace/bus/broker';
-import { createBusClient } from '@grace/bus/client';
-import { type AclDocument, GraceError } from '@grace/contracts';
-import { defineKernel, is, readInput } from '@grace/kernel-sdk';
+import { type BrokerEvent, createBroker } from '@grace/bus/broker';
+import { type AclDocument, type AnyDraft, GraceError } from '@grace/contracts';
+import { defineKernel } from '@grace/kernel-sdk';
+import { createFeed } from './feed.ts';
+import { ownClient, ownPort, PROBE, SUPERVISOR, withInternal } from './principals.ts';
+import { createProbe } from './probe.ts';
+import { activity, summary, withoutProbe } from './statistics.ts';
+import { createVerbs } from './verbs.ts';
 
+const STATISTICS_EVERY_MS = 5000;
+
+/** Runs the broker in its thread: kernels of the same cell come in by ports, all others by the socket. */
 export default defineKernel({
   id: 'message_bus',
   async start(ctx) {
     const access = ctx.broker;
-    if (!access) throw new GraceError('KERNEL_START', 'message_bus was started without the birth certificate of a broker');
+    if (!access)
+      throw new GraceError('KERNEL_START', 'message_bus was started without the access that makes it the broker');
     const broker = createBroker({
-      acl: access.acl as AclDocument,
+      acl: withInternal(access.acl as AclDocument),
       mute: access.mute,
       maxPayloadBytes: access.maxPayloadBytes,
+      clock: ctx.clock,
       onEvent: (event) => {
-        if (event.type === 'denied') ctx.supervisor.report({ name: 'bus:denied', data: { principal: event.principal, subject: event.subject, count: event.count, sinceMs: event.sinceMs } });
-        else if (event.type === 'muted') ctx.supervisor.report({ name: 'bus:muted', data: { principal: event.principal, periodMs: event.periodMs, denied: event.denied } });
-        else if (event.type === 'unmuted') ctx.supervisor.report({ name: 'bus:unmuted', data: { principal: event.principal } });
+        const draft = toDraft(event);
+        if (draft) ctx.supervisor.report(draft);
+        else ctx.log.debug(`client ${event.type}`, { ...event });
       },
     });
-    const inner = (principal: string, kernel: boolean) => {
-      const { port1, port2 } = new MessageChannel();
-      broker.attach(port2, { principal, incarnation: ctx.incarnation, messagesPerSecond: 1e6, kernel });
-      return port1;
+    access.connectSelf(ownPort(broker, ctx.id, ctx.incarnation, true));
+    const supervisor = ownClient(broker, SUPERVISOR, ctx.incarnation);
+    const prober = ownClient(broker, PROBE, ctx.incarnation);
+    const drain = async (): Promise<void> => {
+      await Promise.all([supervisor.close(), prober.close()]);
+      await broker.close();
     };
-    access.connectSelf(inner(ctx.id, true));
-    access.onClient((client) => broker.attach(client.port, { ...client, kernel: true }));
-    const supervisor = createBusClient();
-    supervisor.attach(inner('supervisor', false));
-    access.onFeed((records) => {
-      for (const record of records as { name: string }[]) {
-        supervisor.publish(`system.events.${record.name.replace(':', '.')}`, record).catch((error) => ctx.log.warn('feed not published', { error: String(error) }));
-      }
+    await broker.listen(access.socket, access.key).catch(async (error: unknown) => {
+      await drain();
+      throw error;
     });
-    const prober = createBusClient();
-    prober.attach(inner('bus_probe', false));
-    await broker.listen(access.socket, access.key);
+    access.onClient(({ port, principal, incarnation, messagesPerSecond }) =>
+      broker.attach(port, { principal, incarnation, messagesPerSecond, kernel: true }),
+    );
+    access.onFeed(createFeed(supervisor, ctx.log, ctx.clock.monoMs));
+
+    let reported = activity(broker.statistics());
+    ctx.every(STATISTICS_EVERY_MS, () => {
+      const statistics = withoutProbe(broker.statistics());
+      const now = activity(statistics);
+      if (now === reported) return;
+      reported = now;
+      ctx.supervisor.report({ name: 'bus:statistics', data: summary(statistics) });
+    });
+
     return {
-      verbs: {
-        stats: () => broker.statistics(),
-        mute: (input) => {
-          const { principal, periodMs } = readInput(input, { principal: is.string(), periodMs: is.number({ min: 1 }) });
-          broker.mute(principal, periodMs);
-          return { principal, periodMs };
-        },
-        unmute: (input) => ({ unmuted: broker.unmute(readInput(input, { principal: is.string() }).principal) }),
-      },
-      async probe() {
-        return { principals: Object.keys((access.acl as AclDocument).principals).length };
-      },
-      async drain() {
-        await supervisor.close();
-        await prober.close();
-        await broker.close();
-      },
+      verbs: createVerbs(broker, ctx.bus, ctx.clock),
+      probe: createProbe(prober, ctx.clock),
+      drain,
     };
   },
 });
+
+/** What of the broker's events belongs into the journal. That the probe is refused is what it is for. */
+function toDraft(event: BrokerEvent): AnyDraft | undefined {
+  if (event.principal === PROBE) return undefined;
+  switch (event.type) {
+    case 'denied': {
+      const { type: _, ...data } = event;
+      return { name: 'bus:denied', data };
+    }
+    case 'muted': {
+      const { type: _, ...data } = event;
+      return { name: 'bus:muted', data };
+    }
+    case 'unmuted':
+      return { name: 'bus:unmuted', data: { principal: event.principal } };
+    case 'connected':
+    case 'disconnected':
+      return undefined;
+  }
+}

@@ -171,6 +171,20 @@ describe('message_bus_acl_violation_fix', () => {
     });
   });
 
+  test('a principal that is let loose before the time is over is not called healed', async () => {
+    await withHealer([product('message_bus_acl_violation_fix')], async (rig, system) => {
+      await serveBus(rig);
+      await looked(rig);
+      await flood(rig);
+      await rig.feed(opened(system.open({ id: 'i1', kind: 'acl_violation', subject: 'chaos_test' })));
+      await poll('the bus was seen to do its job', () => system.asked.some(({ command }) => command === 'probe'));
+      rig.broker.unmute('chaos_test');
+      const run = await ended(rig, 'i1');
+      assert.equal(run.outcome, 'not healed');
+      assert.match(run.detail, /principal\.muted/);
+    });
+  });
+
   test('a mute that says it worked and did not is found out', async () => {
     await withHealer([product('message_bus_acl_violation_fix')], async (rig, system) => {
       await serveBus(rig, false);

@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { admitFolder, isInside, readFileIn } from './file.ts';
+
+/** Node has no call for it. */
+const MAKE_PIPE = 'mkfifo';
 
 describe('reading a file', () => {
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'grace-files-')));
@@ -57,9 +69,24 @@ describe('reading a file', () => {
     await refused(write(inside, 'paper.pdf', 'any'), 'UNSUPPORTED_TYPE');
     await refused(write(inside, 'paper.txt', '%PDF-1.7'), 'UNSUPPORTED_TYPE');
   });
+  test('a file of several reads is whole, and the bound holds also for one that says it is empty', async () => {
+    const text = 'äöü '.repeat(50_000);
+    const path = write(inside, 'long.txt', text);
+    assert.equal((await readFileIn(path, { ...limits, maxFileBytes: 1e6 })).text, text);
+    if (process.platform === 'linux') {
+      await refused('/proc/self/smaps', 'TOO_LARGE');
+      const { text: mounts } = await readFileIn('/proc/self/mountinfo', { ...limits, maxFileBytes: 1e6 });
+      assert.ok(mounts.endsWith('\n') && mounts.length > 0);
+    }
+  });
+  test('a file far over the bound is refused by its size, unread', async () => {
+    const path = write(inside, 'sparse.txt', '');
+    truncateSync(path, 8 * 1024 ** 4);
+    await assert.rejects(readFileIn(path, limits), { code: 'TOO_LARGE', message: /8796093022208 bytes/ });
+  });
   test('a pipe is refused at once, not waited for', async () => {
     const path = join(inside, 'pipe');
-    execFileSync('mkfifo', [path]);
+    execFileSync(MAKE_PIPE, [path]);
     await refused(path, 'BAD_INPUT');
   });
   test('a file that this user may not read is refused', {

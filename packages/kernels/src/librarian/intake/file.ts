@@ -10,6 +10,8 @@ export interface FileLimits {
   roots: readonly string[];
 }
 
+const READ_BYTES = 65_536;
+
 /**
  * The text of a file inside `folder` (default: the folder it is named in). `path` in the answer is the real one.
  * @throws GraceError `BAD_INPUT` for a relative path or something that is no file, `NOT_FOUND`, `FORBIDDEN` for a link out of the folder, a
@@ -94,16 +96,16 @@ async function readBounded(file: FileHandle, path: string, maxBytes: number): Pr
     });
   };
   if (stat.size > maxBytes) tooLarge(stat.size);
-  // One byte of room shows whether the file grew meanwhile.
-  const buffer = Buffer.allocUnsafe(Math.max(stat.size, 4096) + 1);
-  let length = 0;
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
+  // The size is only a promise: a file may grow while it is read, and those of /proc say 0.
+  const parts: Buffer[] = [];
+  for (let length = 0; ; ) {
+    const part = Buffer.allocUnsafe(READ_BYTES);
+    const { bytesRead } = await file.read(part, 0, part.length, length);
+    if (bytesRead === 0) return Buffer.concat(parts, length);
     length += bytesRead;
-    if (bytesRead === 0 || length === buffer.length) break;
+    if (length > maxBytes) tooLarge(length);
+    parts.push(part.subarray(0, bytesRead));
   }
-  if (length > maxBytes) tooLarge(length);
-  return buffer.subarray(0, length);
 }
 
 const resolved = (path: string): Promise<string> => realpath(path).catch((error) => refuse(path, error));

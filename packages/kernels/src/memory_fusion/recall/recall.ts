@@ -32,18 +32,18 @@ export interface Sources {
 }
 
 /** The memories nearest to a question, best first. */
-export function recall(
+export async function recall(
   sources: Sources,
   question: Question,
   nowMs: number,
   weights: FusionWeights = FUSION,
-): Recalled[] {
+): Promise<Recalled[]> {
   const { db, memories, cache, embedder } = sources;
   const { query, namespace, kinds, limit } = question;
   const depth = Math.max(DEPTH, limit);
-  const textRanks = new Map(searchText(db, namespace, query, kinds, depth).map(({ rowid }, i) => [rowid, i + 1]));
-  const near = cache.search(namespace, embedder.embed(query), kinds, depth, noise(embedder.dimension));
+  const near = await cache.search(namespace, embedder.embed(query), kinds, depth, noise(embedder.dimension));
   const vectorRanks = new Map(near.map(({ rowid }, i) => [rowid, i + 1]));
+  const textRanks = new Map(searchText(db, namespace, query, kinds, depth).map(({ rowid }, i) => [rowid, i + 1]));
   const fused = [];
   for (const rowid of new Set([...textRanks.keys(), ...vectorRanks.keys()])) {
     const memory = memories.read(rowid);

@@ -16,6 +16,7 @@ export const migrations: readonly string[] = [
      tags TEXT NOT NULL,
      at_ms INTEGER NOT NULL
    );
+   CREATE INDEX memory_by_namespace ON memory (namespace);
    CREATE INDEX memory_by_age ON memory (namespace, at_ms);
    CREATE INDEX memory_by_source ON memory (source, namespace);
    CREATE VIRTUAL TABLE memory_words USING fts5(words, tags, content='', contentless_delete=1, tokenize='porter unicode61');

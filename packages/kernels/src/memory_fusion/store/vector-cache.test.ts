@@ -50,8 +50,8 @@ describe('the vectors in memory', () => {
               const order = (hits: { rowid: number; similarity: number }[]): string[] =>
                 hits.map(({ rowid, similarity }) => `${similarity.toFixed(5)} ${rowid}`).sort();
               const cold = createVectorCache(store.db, embedder, 0);
-              const expected = cold.search('n', query, step.kinds, 100, 0.1);
-              assert.deepEqual(order(cache.search('n', query, step.kinds, 100, 0.1)), order(expected));
+              const expected = await cold.search('n', query, step.kinds, 100, 0.1);
+              assert.deepEqual(order(await cache.search('n', query, step.kinds, 100, 0.1)), order(expected));
             }
           }
         } finally {
@@ -62,14 +62,14 @@ describe('the vectors in memory', () => {
     );
   });
 
-  test('stay within their bound: the namespace searched longest ago goes first, a too large one is read from disk', () => {
+  test('stay within their bound: the namespace searched longest ago goes first, a too large one is read from disk', async () => {
     const { cache, memories, end } = open(64 * 64 * 4 * 2);
     try {
       for (const name of ['a', 'b', 'c']) memories.remember([memory(name, `kernel ${name}`)]);
       memories.remember(Array.from({ length: 200 }, (_, i) => memory('large', `kernel number ${i}`)));
       const query = embedder.embed('kernel');
       for (const name of ['a', 'b', 'c', 'large', 'a']) {
-        assert.ok(cache.search(name, query, KINDS, 5, 0.1).length > 0, name);
+        assert.ok((await cache.search(name, query, KINDS, 5, 0.1)).length > 0, name);
         const { bytes, boundBytes } = cache.stats();
         assert.ok(bytes <= boundBytes, `${bytes} bytes after ${name}`);
       }
@@ -79,11 +79,29 @@ describe('the vectors in memory', () => {
     }
   });
 
-  test('hits come nearest first', () => {
+  test('that change while a large namespace is read are found as they are afterwards', async () => {
+    const { cache, memories, end } = open(64 * 1024 ** 2);
+    try {
+      memories.remember(Array.from({ length: 2500 }, (_, i) => memory('n', `kernel number ${i}`)));
+      const reading = cache.search('n', embedder.embed('kernel'), KINDS, 5000, 0.01);
+      memories.remember([memory('n', 'kernel added')]);
+      await memories.removeWhere('text IN (?, ?)', ['kernel number 3', 'kernel number 2499']);
+      await reading;
+      const hits = await cache.search('n', embedder.embed('kernel'), KINDS, 5000, 0.01);
+      const texts = new Set(hits.map(({ rowid }) => memories.read(rowid)?.text));
+      assert.equal(hits.length, 2499);
+      assert.equal(texts.size, 2499);
+      assert.ok(texts.has('kernel added') && !texts.has('kernel number 3') && !texts.has(undefined));
+    } finally {
+      end();
+    }
+  });
+
+  test('hits come nearest first', async () => {
     const { cache, memories, end } = open(1024 ** 2);
     try {
       memories.remember(['restart a kernel', 'restart', 'a kernel is up', 'tea'].map((text) => memory('n', text)));
-      const hits = cache.search('n', embedder.embed('restart'), KINDS, 3, 0.05);
+      const hits = await cache.search('n', embedder.embed('restart'), KINDS, 3, 0.05);
       assert.deepEqual(
         hits.map(({ similarity }) => similarity),
         hits.map(({ similarity }) => similarity).sort((a, b) => b - a),

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kind } from './memory.ts';
 
 export interface VectorHit {
@@ -15,9 +16,19 @@ interface Block {
   rows: number[];
   kinds: Kind[];
   positions: Map<number, number>;
+  /** Resolves when all that the store holds is in it. */
+  read: Promise<void>;
+}
+
+interface StoredVector {
+  rowid: number;
+  kind: Kind;
+  vector: Uint8Array;
 }
 
 const FIRST_ROWS = 64;
+/** Rows read in one go, about 10 ms; the event loop turns in between, so heartbeat and other verbs go on. */
+const PAGE = 1000;
 
 /**
  * Vectors in memory by namespace, read from the store at the first search. Together they take at most `boundBytes`: the namespace searched
@@ -28,12 +39,23 @@ export function createVectorCache(db: DatabaseSync, embedder: { id: string; dime
   const blocks = new Map<string, Block>();
   let held = 0;
 
-  const read = (namespace: string) =>
-    db
-      .prepare(
-        'SELECT m.rowid AS rowid, m.kind AS kind, v.vector AS vector FROM memory m JOIN memory_vector v ON v.rowid = m.rowid WHERE m.namespace = ? AND v.embedder = ?',
-      )
-      .iterate(namespace, embedder.id) as Iterable<{ rowid: number; kind: Kind; vector: Uint8Array }>;
+  /** Gives every stored vector to `take`; a page is read and taken in one turn, so nothing can be removed in between. */
+  const readAll = async (
+    namespace: string,
+    take: (stored: StoredVector) => void,
+    wanted = () => true,
+  ): Promise<void> => {
+    const select = db.prepare(
+      `SELECT m.rowid AS rowid, m.kind AS kind, v.vector AS vector FROM memory m JOIN memory_vector v ON v.rowid = m.rowid
+       WHERE m.namespace = ? AND v.embedder = ? AND m.rowid > ? ORDER BY m.rowid LIMIT ${PAGE}`,
+    );
+    for (let after = 0; wanted(); await nextTurn()) {
+      const page = select.all(namespace, embedder.id, after) as unknown as StoredVector[];
+      for (const stored of page) take(stored);
+      if (page.length < PAGE) return;
+      after = page.at(-1)!.rowid;
+    }
+  };
 
   const drop = (namespace: string): void => {
     held -= blocks.get(namespace)?.vectors.byteLength ?? 0;
@@ -41,6 +63,8 @@ export function createVectorCache(db: DatabaseSync, embedder: { id: string; dime
   };
 
   const append = (block: Block, rowid: number, kind: Kind, vector: Float32Array): void => {
+    // Added while the block was being read, and then read.
+    if (block.positions.has(rowid)) return;
     const count = block.rows.length;
     if ((count + 1) * dimension > block.vectors.length) {
       const grown = new Float32Array(Math.max(FIRST_ROWS, Math.ceil(count * 1.5)) * dimension);
@@ -54,57 +78,79 @@ export function createVectorCache(db: DatabaseSync, embedder: { id: string; dime
     block.kinds.push(kind);
   };
 
-  /** The block of a namespace, or nothing when it does not fit. */
-  const load = (namespace: string): Block | undefined => {
-    const present = blocks.get(namespace);
-    if (present) {
+  const fill = (namespace: string, block: Block): Promise<void> =>
+    readAll(
+      namespace,
+      ({ rowid, kind, vector }) => append(block, rowid, kind, floats(vector)),
+      // Once it was dropped, the searches that wait for it read the store themselves.
+      () => blocks.get(namespace) === block,
+    );
+
+  /** The block of a namespace, or nothing when it does not fit or was dropped while it was read. */
+  const load = async (namespace: string): Promise<Block | undefined> => {
+    let block = blocks.get(namespace);
+    if (block) {
       blocks.delete(namespace);
-      blocks.set(namespace, present);
-      return present;
+      blocks.set(namespace, block);
+    } else {
+      const { n } = db.prepare('SELECT count(*) AS n FROM memory WHERE namespace = ?').get(namespace) as { n: number };
+      const wanted = Math.max(FIRST_ROWS, n) * dimension * 4;
+      if (wanted > boundBytes) return undefined;
+      for (const name of blocks.keys()) {
+        if (held + wanted <= boundBytes) break;
+        drop(name);
+      }
+      block = {
+        vectors: new Float32Array(wanted / 4),
+        rows: [],
+        kinds: [],
+        positions: new Map(),
+        read: Promise.resolve(),
+      };
+      held += wanted;
+      blocks.set(namespace, block);
+      block.read = fill(namespace, block);
     }
-    const { n } = db.prepare('SELECT count(*) AS n FROM memory WHERE namespace = ?').get(namespace) as { n: number };
-    const wanted = Math.max(FIRST_ROWS, n) * dimension * 4;
-    if (wanted > boundBytes) return undefined;
-    for (const name of blocks.keys()) {
-      if (held + wanted <= boundBytes) break;
-      drop(name);
+    try {
+      await block.read;
+    } catch (error) {
+      if (blocks.get(namespace) === block) drop(namespace);
+      throw error;
     }
-    const block: Block = { vectors: new Float32Array(wanted / 4), rows: [], kinds: [], positions: new Map() };
-    held += wanted;
-    blocks.set(namespace, block);
-    for (const { rowid, kind, vector } of read(namespace)) append(block, rowid, kind, floats(vector));
-    return block;
+    return blocks.get(namespace) === block ? block : undefined;
   };
 
   return {
     /** The `limit` nearest of a namespace and of these kinds that are at least `atLeast` similar, nearest first. */
-    search(
+    async search(
       namespace: string,
       query: Float32Array,
       kinds: readonly Kind[],
       limit: number,
       atLeast: number,
-    ): VectorHit[] {
+    ): Promise<VectorHit[]> {
       // A short query touches few of the dimensions; only those can add to the dot product.
       const used = [...query.keys()].filter((i) => query[i] !== 0);
       const weights = Float32Array.from(used, (i) => query[i]!);
       const positions = Int32Array.from(used);
+      const similarity = (vectors: Float32Array, base: number): number => {
+        let sum = 0;
+        for (let i = 0; i < positions.length; i++) sum += vectors[base + positions[i]!]! * weights[i]!;
+        return sum;
+      };
       const best = bestOf(limit, atLeast);
-      const block = load(namespace);
+      const block = await load(namespace);
       if (block) {
         for (let row = 0, base = 0; row < block.rows.length; row++, base += dimension) {
-          let sum = 0;
-          for (let i = 0; i < positions.length; i++) sum += block.vectors[base + positions[i]!]! * weights[i]!;
-          if (sum >= best.floor && kinds.includes(block.kinds[row]!)) best.offer(block.rows[row]!, sum);
+          const value = similarity(block.vectors, base);
+          if (value >= best.floor && kinds.includes(block.kinds[row]!)) best.offer(block.rows[row]!, value);
         }
         return best.hits;
       }
-      for (const { rowid, kind, vector } of read(namespace)) {
-        const row = floats(vector);
-        let sum = 0;
-        for (let i = 0; i < positions.length; i++) sum += row[positions[i]!]! * weights[i]!;
-        if (sum >= best.floor && kinds.includes(kind)) best.offer(rowid, sum);
-      }
+      await readAll(namespace, ({ rowid, kind, vector }) => {
+        const value = similarity(floats(vector), 0);
+        if (value >= best.floor && kinds.includes(kind)) best.offer(rowid, value);
+      });
       return best.hits;
     },
     /** Keeps a namespace that is in memory up to date; one that is not will be read when it is searched. */
@@ -132,7 +178,6 @@ export function createVectorCache(db: DatabaseSync, embedder: { id: string; dime
       block.rows.pop();
       block.kinds.pop();
       block.positions.delete(rowid);
-      if (block.rows.length === 0) drop(namespace);
     },
     drop,
     clear(): void {
