@@ -52,7 +52,7 @@ async function connectRaw(asking: ChannelOptions = {}): Promise<{ near: Channel;
 
 const never = (): Promise<never> => new Promise(() => {});
 
-describe('a request', () => {
+describe('a request', { timeout: 30_000 }, () => {
   test('is answered, in both directions on one connection', async () => {
     const { near, far } = await connectPair(
       { onRequest: (method, params) => ({ method, params }) },
@@ -92,7 +92,7 @@ describe('a request', () => {
   });
 });
 
-describe('closing', () => {
+describe('closing', { timeout: 30_000 }, () => {
   test('rejects every pending request at once with CONNECTION_CLOSED', async () => {
     const { near, far } = await connectPair({ onRequest: never });
     const pending = Promise.allSettled([near.request('a', {}, 60_000), near.request('b', {}, 60_000)]);
@@ -133,7 +133,7 @@ describe('closing', () => {
   });
 });
 
-describe('a peer that misbehaves', () => {
+describe('a peer that misbehaves', { timeout: 30_000 }, () => {
   async function closeReason(bytes: string | Buffer): Promise<GraceError | undefined> {
     const closed = Promise.withResolvers<GraceError | undefined>();
     const { raw } = await connectRaw({ onClose: closed.resolve });

@@ -34,7 +34,7 @@ async function listen(path: string, onSocket: (socket: Socket) => void = () => {
 
 const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
-describe('connecting', () => {
+describe('connecting', { timeout: 30_000 }, () => {
   test('where nobody listens is NOT_RUNNING, also at a stale socket file', async () => {
     await assert.rejects(connectSocket(join(folder, 'none.sock'), 5000), { code: 'NOT_RUNNING' });
     const stale = join(folder, 'stale.sock');

@@ -11,7 +11,7 @@ describe('a kernel that misbehaves', () => {
   let system: System;
   before(async () => {
     system = await bootSystem(
-      misbehavingKernels({ victim: { restart: patient }, mate: { restart: patient }, other: { cell: 'apart' } }),
+      misbehavingKernels({ victim: { restart: patient, limits: { heap: '32MiB' } }, mate: { restart: patient }, other: { cell: 'apart' } }),
     );
     assert.equal(system.booted.code, 0, system.booted.stdout);
   });
@@ -49,6 +49,12 @@ describe('a kernel that misbehaves', () => {
   test('by ending itself is back, since it is permanent', async () => {
     await onlyTheVictim('exit', { code: 0 });
     assert.equal(await lastRestart(), 'ended');
+  });
+
+  test('by filling its heap is ended at its limit alone', async () => {
+    await onlyTheVictim('allocate');
+    assert.equal(await lastRestart(), 'crash');
+    assert.match((await system.journal('kernel:exit')).at(-1)!.data.error!.message, /memory/i);
   });
 
   const condition = async (): Promise<string | undefined> =>

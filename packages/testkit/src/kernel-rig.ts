@@ -99,7 +99,7 @@ export async function rigKernels(definitions: KernelDefinition[], options: RigOp
     const stateDir = join(home, id);
     mkdirSync(stateDir, { recursive: true });
     const bus = id === 'message_bus' ? createBusClient() : connect(id, incarnation);
-    const kernel = await hostKernel(definition, {
+    const parts: HostParts = {
       id,
       title: id,
       awaitsBus: id !== 'message_bus',
@@ -118,8 +118,13 @@ export async function rigKernels(definitions: KernelDefinition[], options: RigOp
       },
       broker: id === 'message_bus' ? access(bus) : null,
       onWork: () => {},
-    });
-    hosted.set(id, { kernel, incarnation });
+    };
+    try {
+      hosted.set(id, { kernel: await hostKernel(definition, parts), incarnation });
+    } catch (error) {
+      await bus.close();
+      throw error;
+    }
   };
 
   const kernel = (id: string): HostedKernel => {

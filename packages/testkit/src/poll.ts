@@ -3,14 +3,14 @@ export async function poll<T>(
   what: string,
   condition: () => T | Promise<T>,
   options: { deadlineMs?: number; everyMs?: number } = {},
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, null | undefined | false>> {
   const { deadlineMs = 20_000, everyMs = 20 } = options;
   const end = performance.now() + deadlineMs;
   let last: unknown;
   for (;;) {
     try {
       const value = await condition();
-      if (value) return value;
+      if (value) return value as Exclude<T, null | undefined | false>;
       last = undefined;
     } catch (error) {
       last = error;

@@ -58,7 +58,7 @@ export interface Site {
   pids(): number[];
   /**
    * Stops the system of the home, when one runs, and checks what is left.
-   * @throws AssertionError with every process, socket, lock, cgroup and stray file
+   * @throws AssertionError with every process, socket, lock, key, cgroup and stray file
    */
   stop(): Promise<void>;
   /** Ends what is left and takes the folder away; says what was left, unless that is the test's subject. */
@@ -128,10 +128,10 @@ export function openSite(options: SiteOptions = {}): Site {
     }
   };
   const leftovers = (): Record<string, string[]> => {
-    const run = [HOME.lock, HOME.controlSocket, HOME.busSocket, HOME.busKey, HOME.plan];
+    const run = join(home, dirname(HOME.lock));
     return {
       processes: pids().map(String),
-      files: run.filter((file) => existsSync(join(home, file))),
+      files: existsSync(run) ? readdirSync(run) : [],
       cgroups: [...seen.cgroups].filter((group) => existsSync(group)),
       strays: [...seen.strays],
       temporary: readdirSync(temporary),

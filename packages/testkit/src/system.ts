@@ -101,7 +101,9 @@ export async function bootSystem(options: SystemOptions = {}): Promise<System> {
         async () => {
           const one = await kernel(id);
           if (one.state === 'running' && one.incarnation > after) return one;
-          throw new Error(`${id} is ${one.state} in incarnation ${one.incarnation}: ${one.error?.message ?? 'no error'}`);
+          throw new Error(
+            `${id} is ${one.state} in incarnation ${one.incarnation}: ${one.error?.message ?? 'no error'}`,
+          );
         },
         { deadlineMs },
       ),
@@ -140,7 +142,9 @@ export function callThroughout(system: System, kernel: string, verb: string, inp
         await system.call(kernel, verb, input);
         answered++;
       } catch (error) {
-        failures.push(`${kernel} ${verb}: ${error instanceof GraceError ? `${error.code}: ` : ''}${(error as Error).message}`);
+        failures.push(
+          `${kernel} ${verb}: ${error instanceof GraceError ? `${error.code}: ` : ''}${(error as Error).message}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -97,7 +97,9 @@ export class Reception {
   #batch(connection: Connection, frame: Batch): void {
     const { router, turns, maxPayloadBytes } = this.#parts;
     const { list1, list2, list3, end } = listsOf(frame, MESSAGE_FIELDS);
-    if (frame.length !== end) throw new GraceError('PROTOCOL', 'a batch is not as long as it says');
+    if (frame.length !== end || !(Math.min(frame[2], frame[3], frame[4], frame[5]) >= 0)) {
+      throw new GraceError('PROTOCOL', 'a batch is not as long as it says');
+    }
     if (list2 > list1) acknowledge(connection, frame, list1, list2, 'handled', router);
     if (end > list3) answer(connection, frame, list3, end, maxPayloadBytes, (asker) => turns.news(asker));
     if (list3 > list2) acknowledge(connection, frame, list2, list3, 'rejected', router);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { createBroker } from '@grace/bus/broker';
 import { signBusToken } from '@grace/control';
 import { poll } from '@grace/testkit';
@@ -49,7 +50,7 @@ describe('an actor', () => {
   test('is gone after its parent was killed, though the lease had long to go', async () => {
     const parent = spawn(
       process.execPath,
-      [join(import.meta.dirname, '../../test/parent.ts'), entry, JSON.stringify(hog(120_000, 120_000))],
+      [fileURLToPath(import.meta.resolve('../../test/parent.ts')), entry, JSON.stringify(hog(120_000, 120_000))],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     const pid = await new Promise<number>((resolve) =>

@@ -159,7 +159,7 @@ describe('health_monitor', () => {
   test('what was defined, what was seen and the error budgets survive a restart', async () => {
     await withMonitor(async (rig) => {
       await define(rig, { id: 'open', kind: 'query', kernel: 'patient', verb: 'status', path: 'queue.depth', min: 1 });
-      await define(rig, { id: 'absent', kind: 'process', pid: 2 ** 22 + 1 });
+      await define(rig, { id: 'absent', kind: 'process', pid: 2 ** 22 + 1, failAfter: 1 });
       await rig.call('health_monitor', 'slo', {
         set: { id: 'absent', probes: ['absent'], target: 0.9, windowMs: 3_600_000 },
       });
@@ -172,6 +172,33 @@ describe('health_monitor', () => {
       const own = budgets.find(({ id }) => id === 'absent');
       assert.equal(own?.state, 'exhausted');
       assert.ok(own.bad >= 1);
+    });
+  });
+
+  test('what fails while its subject is still starting uses up no error budget', async () => {
+    await withMonitor(async (rig) => {
+      await define(rig, { id: 'late', kind: 'query', kernel: 'patient', verb: 'status', path: 'queue.depth', min: 4 });
+      await rig.call('health_monitor', 'slo', {
+        set: { id: 'late', probes: ['late'], target: 0.9, windowMs: 3_600_000 },
+      });
+      const bad = async (): Promise<number> => {
+        await rig.call('health_monitor', 'history', {});
+        const budgets = (await rig.call('health_monitor', 'slo', {})) as { id: string; bad: number }[];
+        return budgets.find(({ id }) => id === 'late')!.bad;
+      };
+      // Its own schedule may add a look of its own, so the standing says how many there were.
+      const failing = async (): Promise<boolean> => {
+        const { subjects } = await health(rig);
+        return subjects.find(({ subject }) => subject === 'patient')?.state === 'failing';
+      };
+      for (let look = 0; !(await failing()); look++) {
+        assert.equal(await bad(), 0);
+        assert.ok(look < 10);
+        await run(rig, 'late');
+      }
+      const before = await bad();
+      await run(rig, 'late');
+      assert.ok((await bad()) > before);
     });
   });
 
@@ -213,13 +240,15 @@ describe('health_monitor', () => {
 
 describe('the functional probe of health_monitor', () => {
   test('calls what passes passing and what fails failing', async () => {
-    await withMonitor(async (rig) => assert.deepEqual(await rig.probe('health_monitor'), { passing: 3, failing: 2 }));
+    await withMonitor(async (rig) =>
+      assert.deepEqual(await rig.probe('health_monitor'), { passing: 3, failing: 2, probes: 2 }),
+    );
   });
 
   test('does not hang on the broker', async () => {
     await withMonitor(async (rig) => {
       await rig.broker.close();
-      assert.deepEqual(await rig.probe('health_monitor'), { passing: 3, failing: 2 });
+      assert.deepEqual(await rig.probe('health_monitor'), { passing: 3, failing: 2, probes: 2 });
     });
   });
 

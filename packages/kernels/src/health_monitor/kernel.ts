@@ -112,7 +112,11 @@ export default defineKernel({
         };
       },
     };
-    return { verbs, probe: () => probeMonitor(ctx.id, reach), drain: () => rounds.flush() };
+    return {
+      verbs,
+      probe: async () => ({ ...(await probeMonitor(ctx.id, reach)), probes: rounds.entries().length }),
+      drain: () => rounds.flush(),
+    };
   },
 });
 

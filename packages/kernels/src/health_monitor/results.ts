@@ -8,6 +8,11 @@ export interface StoredResult extends ProbeResult {
   wallMs: number;
 }
 
+/** A result on its way to the store, with the objectives it counts for. */
+export interface CountedResult extends StoredResult {
+  objectives: readonly Objective[];
+}
+
 /** Definitions, objectives, and bounded rings of results and slices, in the kernel's store. */
 export interface Results {
   definitions(): ProbeDefinition[];
@@ -17,7 +22,7 @@ export interface Results {
   setObjective(objective: Objective): void;
   removeObjective(id: string): void;
   /** Writes results in one transaction, and counts them for the objectives they belong to. */
-  write(results: readonly (StoredResult & { objectives: readonly Objective[] })[]): void;
+  write(results: readonly CountedResult[]): void;
   history(probe: string | undefined, limit: number): StoredResult[];
   slices(objective: Objective): Slice[];
   count(): number;

@@ -4,7 +4,7 @@ import { type SubjectHealth, subjectHealth } from './health.ts';
 import { judge, newStanding, type ProbeResult, type Standing } from './judge.ts';
 import { counts, type Objective } from './objective.ts';
 import { observe, type Reach } from './observer.ts';
-import type { Results, StoredResult } from './results.ts';
+import type { CountedResult, Results } from './results.ts';
 
 /** Looked for due probes this often, ms. */
 const TICK_MS = 100;
@@ -44,7 +44,7 @@ export function createRounds(
 ): Rounds {
   const entries = new Map<string, Entry>();
   let objectives: readonly Objective[] = [];
-  let unwritten: StoredResult[] = [];
+  let unwritten: CountedResult[] = [];
   let dropped = 0;
   let tickedMono = ctx.clock.monoMs();
   let lateUntilMono = 0;
@@ -56,7 +56,10 @@ export function createRounds(
     const { definition } = entry;
     const before = subjectHealth(definition.subject, ofSubject(definition.subject));
     entry.standing = judge(entry.standing, result, definition, ctx.clock.monoMs());
-    unwritten.push({ ...result, probe: definition.id, wallMs: ctx.clock.wallMs() });
+    // A subject that is still starting has used up nothing: only a probe with a standing counts.
+    const isJudged = entry.standing.state !== 'unknown';
+    const counted = isJudged ? objectives.filter((objective) => counts(objective, definition.id)) : [];
+    unwritten.push({ ...result, probe: definition.id, wallMs: ctx.clock.wallMs(), objectives: counted });
     if (unwritten.length > MAX_UNWRITTEN) dropped += unwritten.splice(0, unwritten.length - MAX_UNWRITTEN).length;
     // A probe that was removed while it ran changes nothing any more.
     if (entries.get(definition.id) !== entry) return;
@@ -98,11 +101,7 @@ export function createRounds(
 
   const flush = (): void => {
     if (unwritten.length === 0) return;
-    const batch = unwritten.map((result) => ({
-      ...result,
-      objectives: objectives.filter((objective) => counts(objective, result.probe)),
-    }));
-    results.write(batch);
+    results.write(unwritten);
     unwritten = [];
   };
 

@@ -192,8 +192,9 @@ post_condition: { all: [{ fact: run.target, exists: true }], hold: 0, within: 1s
 
 describe('the functional probe of self_healing', () => {
   test('heals what can be healed and refutes what cannot', async () => {
-    await withHealer([], async (rig) => {
-      assert.equal((await rig.probe('self_healing'))['steps'], 1);
+    await withHealer([product('cpu_saturation')], async (rig) => {
+      const { steps, playbooks } = await rig.probe('self_healing');
+      assert.deepEqual({ steps, playbooks }, { steps: 1, playbooks: 1 });
       assert.deepEqual(await history(rig), [], 'it leaves no run behind');
     });
   });

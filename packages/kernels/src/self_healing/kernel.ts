@@ -79,7 +79,7 @@ export default defineKernel({
           };
         },
       },
-      probe: () => probeEngine(ctx),
+      probe: async () => ({ ...(await probeEngine(ctx)), playbooks: playbooks.length }),
       drain: () => healer.settled(),
     };
   },

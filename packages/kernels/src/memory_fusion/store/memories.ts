@@ -29,7 +29,7 @@ export function openMemories(store: KernelStore, embedder: Embedder, cache: Vect
   const write = (statement: string): StatementSync => {
     const prepared = db.prepare(statement);
     // A delete in a contentless full-text table leaves one of its internal row numbers, beyond 2^53, as SQLite's last insert id.
-    
+    prepared.setReadBigInts(true);
     return prepared;
   };
   const sql = {
