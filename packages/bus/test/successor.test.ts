@@ -54,11 +54,14 @@ test('when the broker is killed, clients find its successor and send again what 
     }
     await poll('some are handled', () => handled.length > handledBefore + 100);
     if (!kill) continue;
+    const { reconnects } = subscriber.counters();
     const exited = once(broker, 'exit');
     broker.kill('SIGKILL');
     await exited;
     assert.ok(existsSync(socket), 'a killed broker leaves its socket file');
     broker = await startBroker(socket);
+    // What is published to a broker that has no subscriber yet is handled by nobody.
+    await poll('the subscriber is back', () => subscriber.counters().reconnects > reconnects);
   }
   await Promise.all(sent);
   assert.equal(accepted.length, next);

@@ -34,7 +34,6 @@ export function answer(
   start: number,
   end: number,
   maxPayloadBytes: number,
-  news: (asker: Connection) => void,
 ): void {
   for (let r = start; r + REPLY_FIELDS <= end; r += REPLY_FIELDS) {
     const delivery = frame[r] as number;
@@ -56,7 +55,6 @@ export function answer(
         `the answer is larger than the ${maxPayloadBytes} bytes the bus carries`,
       );
     }
-    news(ask.asker);
   }
 }
 

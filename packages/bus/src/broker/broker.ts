@@ -56,12 +56,7 @@ class LocalBroker implements Broker {
     this.#rules = new AccessRules(options.acl);
     this.#permits = new Permits(this.#clock.monoMs);
     this.#door = new Door(options.mute, this.#clock, this.#emit);
-    this.#router = new Router(
-      this.#routes,
-      this.#clock.wallMs,
-      (connection) => this.#turns.news(connection),
-      (connection) => this.#turns.newsWithAnswer(connection),
-    );
+    this.#router = new Router(this.#routes, this.#clock.wallMs, (connection) => this.#turns.newsWithAnswer(connection));
     const intake = new Intake(
       {
         door: this.#door,
@@ -200,7 +195,7 @@ class LocalBroker implements Broker {
       );
     }
     const access = this.#rules.of(identity.principal, identity.kernel);
-    const connection = new Connection(wire, identity, this.#door.enter(identity), access);
+    const connection = new Connection(wire, identity, this.#door.enter(identity), access, (self) => this.#turns.news(self));
     this.#connections.add(connection);
     return {
       onFrame: (frame) => this.#reception.receive(connection, frame),

@@ -13,12 +13,11 @@ import { append, type Ranges } from '../wire/ranges.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { Access } from './access-rules.ts';
 import type { Principal } from './door.ts';
-import type { HeldQueue } from './held.ts';
-import type { Ask, Delivery, RoutedMessage } from './message.ts';
-import type { BrokerSubscription } from './subscription.ts';
+import type { Ask, Asker, RoutedMessage } from './message.ts';
+import type { BrokerSubscription, Delivery, Subscriber } from './subscription.ts';
 
 /** The broker's side of one wire. Its twin is client/session.ts. */
-export class Connection {
+export class Connection implements Subscriber, Asker {
   readonly wire: Wire<ClientFrame, BrokerFrame>;
   readonly identity: BusIdentity;
   readonly principal: Principal;
@@ -38,7 +37,7 @@ export class Connection {
   /** The turn in which it was last served, and the messages taken in it. */
   turn = -1;
   takenInTurn = 0;
-  readonly held = new Map<string, HeldQueue>();
+  /** Messages of this client that wait for room, see held.ts. */
   heldMessages = 0;
   /** Sent and not acknowledged, by number. */
   readonly unacknowledged = new Map<number, Delivery>();
@@ -52,12 +51,24 @@ export class Connection {
   #refused: (number | ErrorCode | string | null)[] = [];
   #replies: unknown[] = [];
   #nextDelivery = 1;
+  readonly #news: (connection: Connection) => void;
 
-  constructor(wire: Wire<ClientFrame, BrokerFrame>, identity: BusIdentity, principal: Principal, access: Access) {
+  constructor(
+    wire: Wire<ClientFrame, BrokerFrame>,
+    identity: BusIdentity,
+    principal: Principal,
+    access: Access,
+    news: (connection: Connection) => void,
+  ) {
     this.wire = wire;
     this.identity = identity;
     this.principal = principal;
     this.access = access;
+    this.#news = news;
+  }
+
+  announce(): void {
+    this.#news(this);
   }
 
   accept(number: number): void {
@@ -80,6 +91,7 @@ export class Connection {
 
   reply(number: number, ok: 0 | 1, value: unknown): void {
     this.#replies.push(number, ok, value);
+    this.announce();
   }
 
   /** The broker's own answer. */

@@ -1,7 +1,5 @@
-import type { BusTotals } from '@grace/contracts';
+import type { BusTotals, ErrorCode } from '@grace/contracts';
 import type { Extra } from '../wire/frames.ts';
-import type { Connection } from './connection.ts';
-import type { BrokerSubscription } from './subscription.ts';
 
 /** An accepted message, shared by all its deliveries. */
 export interface RoutedMessage {
@@ -21,7 +19,7 @@ export interface RoutedMessage {
 
 /** The asker's claim to one answer. Each responder holds a grant to it; the first answer uses it up. */
 export interface Ask {
-  readonly asker: Connection;
+  readonly asker: Asker;
   /** The asker's number of the request. */
   readonly number: number;
   readonly deadlineMono: number;
@@ -30,10 +28,11 @@ export interface Ask {
   done: boolean;
 }
 
-/** One message for one subscriber. */
-export interface Delivery {
-  readonly message: RoutedMessage;
-  readonly subscription: BrokerSubscription;
-  /** When it was sent, monotonic ms. */
-  sentMono: number;
+/** Who waits for an answer. */
+export interface Asker {
+  readonly open: boolean;
+  /** Own requests that are not answered yet. */
+  asking: number;
+  reply(number: number, ok: 0 | 1, value: unknown): void;
+  fail(number: number, code: ErrorCode, message: string): void;
 }

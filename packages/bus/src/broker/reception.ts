@@ -101,7 +101,7 @@ export class Reception {
       throw new GraceError('PROTOCOL', 'a batch is not as long as it says');
     }
     if (list2 > list1) acknowledge(connection, frame, list1, list2, 'handled', router);
-    if (end > list3) answer(connection, frame, list3, end, maxPayloadBytes, (asker) => turns.news(asker));
+    if (end > list3) answer(connection, frame, list3, end, maxPayloadBytes);
     if (list3 > list2) acknowledge(connection, frame, list2, list3, 'rejected', router);
     turns.news();
     if (frame[2] === 0) return;

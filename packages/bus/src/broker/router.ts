@@ -2,10 +2,10 @@ import type { ErrorCode } from '@grace/contracts';
 import { laneOf } from '../wire/frames.ts';
 import type { Lane } from '../wire/lanes.ts';
 import type { Connection } from './connection.ts';
-import { HeldQueue } from './held.ts';
-import type { Delivery, RoutedMessage } from './message.ts';
+import { type HeldQueue, HeldQueues } from './held.ts';
+import type { RoutedMessage } from './message.ts';
 import { chooseMember, type Route, type Routes } from './routes.ts';
-import type { BrokerSubscription } from './subscription.ts';
+import type { BrokerSubscription, Delivery } from './subscription.ts';
 
 /** Messages of one connection that may be held for room: the windows of all priorities. */
 const HELD_LIMIT = 4096;
@@ -16,42 +16,31 @@ const HELD_LIMIT = 4096;
  */
 export class Router {
   readonly #routes: Routes;
-  /** Connections with something to say in this turn. */
-  readonly #news: (connection: Connection) => void;
-  /** The same, but it may wait a moment for the answer to the request. */
-  readonly #newsWithAnswer: (connection: Connection) => void;
+  readonly #held = new HeldQueues();
   /** Subscriptions that got room while messages are held for them. */
   readonly #relieved = new Set<BrokerSubscription>();
-  readonly #holding = new Set<HeldQueue>();
   readonly #wallMs: () => number;
+  /** A request was accepted: it may be told a moment later, with the answer. */
+  readonly #newsWithAnswer: (connection: Connection) => void;
 
-  constructor(
-    routes: Routes,
-    wallMs: () => number,
-    news: (connection: Connection) => void,
-    newsWithAnswer: (connection: Connection) => void,
-  ) {
+  constructor(routes: Routes, wallMs: () => number, newsWithAnswer: (connection: Connection) => void) {
     this.#routes = routes;
     this.#wallMs = wallMs;
-    this.#news = news;
     this.#newsWithAnswer = newsWithAnswer;
   }
 
   get holding(): boolean {
-    return this.#holding.size > 0;
+    return this.#held.any;
   }
 
   /** Decides at once where it can; a held message is decided by its deadline. */
   offer(connection: Connection, number: number, message: RoutedMessage, acceptByMono: number): void {
-    const key = connection.held.size > 0 ? keyOf(message) : '';
-    let queue = connection.held.get(key);
+    let queue = this.#held.find(connection, message);
     if (!queue) {
       const blockers = this.#route(connection, number, message);
       if (!blockers) return;
-      queue = new HeldQueue(connection, keyOf(message));
-      queue.waitFor(blockers);
-      connection.held.set(queue.key, queue);
-      this.#holding.add(queue);
+      queue = this.#held.open(connection, message);
+      this.#held.wait(queue, blockers);
     }
     if (connection.heldMessages >= HELD_LIMIT) {
       this.#refuse(connection, number, 'BUS_OVERLOADED', 'this client has too many messages waiting for room');
@@ -64,20 +53,20 @@ export class Router {
   /** The message was accepted before; only the answer got lost. */
   acceptAgain(connection: Connection, number: number): void {
     connection.accept(number);
-    this.#news(connection);
+    connection.announce();
   }
 
   /** Retries what is held for subscriptions that got room or are gone. */
   retry(): void {
     for (const subscription of [...this.#relieved]) {
       this.#relieved.delete(subscription);
-      for (const queue of [...subscription.waiters]) this.#advance(queue);
+      for (const queue of this.#held.waitingFor(subscription)) this.#advance(queue);
     }
   }
 
   /** Refuses held messages whose deadline has passed. */
   expireHeld(nowMono: number): void {
-    for (const queue of [...this.#holding]) {
+    for (const queue of this.#held.all()) {
       const { connection } = queue;
       queue.messages.filter(({ number, message, acceptByMono }) => {
         if (acceptByMono > nowMono) return true;
@@ -90,7 +79,7 @@ export class Router {
         );
         return false;
       });
-      if (queue.messages.size === 0) this.#release(queue);
+      if (queue.messages.size === 0) this.#held.close(queue);
     }
   }
 
@@ -102,16 +91,16 @@ export class Router {
     if (!subscription.open) return;
     if (subscription.queue.size > 0) {
       subscription.connection.ready.add(subscription);
-      this.#news(subscription.connection);
+      subscription.connection.announce();
     }
-    if (subscription.waiters.size > 0) this.#relieved.add(subscription);
+    this.#relieve(subscription);
   }
 
   /** A queued delivery will not be sent. */
   drop(delivery: Delivery, outcome: 'rejected' | 'expired'): void {
     delivery.message.account[outcome]++;
     this.#lostResponder(delivery.message);
-    if (delivery.subscription.waiters.size > 0) this.#relieved.add(delivery.subscription);
+    this.#relieve(delivery.subscription);
   }
 
   /** A responder will not answer any more; the last one gone is told to the asker. */
@@ -126,7 +115,6 @@ export class Router {
     ask.asker.asking--;
     if (!ask.asker.open) return;
     ask.asker.fail(ask.number, 'BUS_NO_RESPONDERS', `"${subject}": nobody who took the request can answer it any more`);
-    this.#news(ask.asker);
   }
 
   /** Ends a subscription: what waits for it goes to another member of its group, or is rejected. */
@@ -143,16 +131,12 @@ export class Router {
       if (heir) this.#enqueue(heir, message);
       else this.drop(delivery, 'rejected');
     }
-    if (subscription.waiters.size > 0) this.#relieved.add(subscription);
+    this.#relieve(subscription);
   }
 
   /** The publisher is gone: what it had not got accepted is forgotten. */
   forget(connection: Connection): void {
-    for (const queue of connection.held.values()) {
-      queue.release();
-      this.#holding.delete(queue);
-    }
-    connection.held.clear();
+    this.#held.closeAll(connection);
     connection.heldMessages = 0;
   }
 
@@ -200,42 +184,38 @@ export class Router {
       connection.asking++;
       this.#newsWithAnswer(connection);
     } else {
-      this.#news(connection);
+      connection.announce();
     }
   }
 
   #refuse(connection: Connection, number: number, code: ErrorCode, words: string): void {
     connection.refuse(number, number, code, words);
-    this.#news(connection);
+    connection.announce();
   }
 
   #enqueue(subscription: BrokerSubscription, message: RoutedMessage): void {
     subscription.push({ message, subscription, sentMono: 0 }, (dropped) => this.drop(dropped, 'expired'));
     subscription.connection.ready.add(subscription);
-    this.#news(subscription.connection);
+    subscription.connection.announce();
   }
 
   #advance(queue: HeldQueue): void {
     for (let held = queue.messages.peek(); held; held = queue.messages.peek()) {
       const blockers = this.#route(queue.connection, held.number, held.message);
       if (blockers) {
-        queue.waitFor(blockers);
+        this.#held.wait(queue, blockers);
         return;
       }
       queue.messages.shift();
       queue.connection.heldMessages--;
     }
-    this.#release(queue);
+    this.#held.close(queue);
   }
 
-  #release(queue: HeldQueue): void {
-    queue.release();
-    queue.connection.held.delete(queue.key);
-    this.#holding.delete(queue);
+  #relieve(subscription: BrokerSubscription): void {
+    if (this.#held.isAwaited(subscription)) this.#relieved.add(subscription);
   }
 }
-
-const keyOf = (message: RoutedMessage): string => `${laneOf(message.flags)} ${message.subject}`;
 
 function hasRoom(subscription: BrokerSubscription, lane: Lane): boolean {
   return subscription.policy === 'drop-oldest' || subscription.hasRoom(lane);

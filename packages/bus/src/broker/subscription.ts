@@ -1,13 +1,33 @@
 import type { SubscriptionPolicy } from '@grace/contracts';
 import { laneOf } from '../wire/frames.ts';
 import { LANES, type Lane, Lanes } from '../wire/lanes.ts';
-import type { Connection } from './connection.ts';
-import type { HeldQueue } from './held.ts';
-import type { Delivery } from './message.ts';
+import type { Access } from './access-rules.ts';
+import type { RoutedMessage } from './message.ts';
 
 /** What may queue for one subscriber beside what it has unacknowledged; control has as much again for itself. */
 export const QUEUE_MESSAGES = 1024;
 export const QUEUE_BYTES = 8 * 1024 ** 2;
+
+/** One message for one subscriber. */
+export interface Delivery {
+  readonly message: RoutedMessage;
+  readonly subscription: BrokerSubscription;
+  /** When it was sent, monotonic ms. */
+  sentMono: number;
+}
+
+/** Whose subscription it is. */
+export interface Subscriber {
+  readonly access: Access;
+  /** What it takes unacknowledged per subscription. */
+  readonly creditMessages: number;
+  readonly creditBytes: number;
+  readonly subscriptions: Map<number, BrokerSubscription>;
+  /** Subscriptions with messages that their windows let through. */
+  readonly ready: Set<BrokerSubscription>;
+  /** There is something to say to it. */
+  announce(): void;
+}
 
 /** Part of a window: control has one for itself. */
 interface Used {
@@ -17,7 +37,7 @@ interface Used {
 
 /** One subscriber: what waits for it, and what it has and has not acknowledged. */
 export class BrokerSubscription {
-  readonly connection: Connection;
+  readonly connection: Subscriber;
   readonly number: number;
   readonly pattern: string;
   readonly group: string | null;
@@ -25,8 +45,6 @@ export class BrokerSubscription {
   /** Part of the pattern is denied to the principal. */
   readonly filtered: boolean;
   readonly queue = new Lanes<Delivery>();
-  /** Messages held at the door until there is room here. */
-  readonly waiters = new Set<HeldQueue>();
   open = true;
   #queuedBytes = 0;
   readonly #unacknowledged: readonly [Used, Used] = [
@@ -35,7 +53,7 @@ export class BrokerSubscription {
   ];
 
   constructor(
-    connection: Connection,
+    connection: Subscriber,
     number: number,
     pattern: string,
     group: string | null,

@@ -1,6 +1,6 @@
 import { BATCH_MESSAGES, type Batch, firstLane, MESSAGE_FLAGS } from '../wire/frames.ts';
 import type { Connection } from './connection.ts';
-import type { Delivery } from './message.ts';
+import type { Delivery } from './subscription.ts';
 
 /** Messages that may wait in the broker unread: the windows of all priorities. Only a client that ignores its windows has more. */
 const INBOX_LIMIT = 4096;
