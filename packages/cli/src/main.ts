@@ -1,10 +1,16 @@
 import { realpathSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { run } from './program.ts';
 
 /** The folder of compiled entries: that of this file, or `dist/` at the root when this runs from source. */
 const here = dirname(realpathSync(import.meta.filename));
 const dist = basename(here) === 'dist' ? here : join(here, '../../../dist');
+
+// Compiled code is kept beside the bundles, for this process and, by the environment, for those it starts; where the folder cannot be
+// written, everything is compiled each time.
+const cache = enableCompileCache(join(dist, '.compile-cache')).directory;
+if (cache) process.env['NODE_COMPILE_CACHE'] ??= dirname(cache);
+const { run } = await import('./program.ts');
 
 // A reader that goes away (`grace logs | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -2,42 +2,32 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EXIT, GraceError } from '@grace/contracts';
 import { Command, CommanderError } from 'commander';
-import { bootCommand } from './commands/boot.ts';
-import { callCommand } from './commands/call.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { incidentsCommand } from './commands/incidents.ts';
-import { isolateCommand } from './commands/isolate.ts';
-import { logCommand } from './commands/log.ts';
-import { logsCommand } from './commands/logs.ts';
-import { publishCommand } from './commands/publish.ts';
-import { reportCommand } from './commands/report.ts';
-import { restartCommand } from './commands/restart.ts';
-import { scenarioCommand } from './commands/scenario.ts';
-import { statusCommand } from './commands/status.ts';
-import { stopCommand } from './commands/stop.ts';
-import { stressCommand } from './commands/stress.ts';
-import { tapCommand } from './commands/tap.ts';
 import { exitCodeOf } from './exit.ts';
 import { Output } from './output/output.ts';
 import type { GlobalOptions, Place, Start } from './session.ts';
 
-const COMMANDS = [
-  bootCommand,
-  statusCommand,
-  stopCommand,
-  restartCommand,
-  isolateCommand,
-  logsCommand,
-  incidentsCommand,
-  callCommand,
-  tapCommand,
-  publishCommand,
-  stressCommand,
-  reportCommand,
-  scenarioCommand,
-  logCommand,
-  doctorCommand,
-];
+/** Each command is loaded only when it is asked for: what `status` needs is a tenth of what `stress` does. */
+const COMMANDS: Readonly<Record<string, () => Promise<(start: Start) => Command>>> = {
+  boot: async () => (await import('./commands/boot.ts')).bootCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  top: async () => (await import('./commands/status.ts')).statusCommand,
+  stop: async () => (await import('./commands/stop.ts')).stopCommand,
+  restart: async () => (await import('./commands/restart.ts')).restartCommand,
+  isolate: async () => (await import('./commands/isolate.ts')).isolateCommand,
+  logs: async () => (await import('./commands/logs.ts')).logsCommand,
+  incidents: async () => (await import('./commands/incidents.ts')).incidentsCommand,
+  call: async () => (await import('./commands/call.ts')).callCommand,
+  tap: async () => (await import('./commands/tap.ts')).tapCommand,
+  publish: async () => (await import('./commands/publish.ts')).publishCommand,
+  stress: async () => (await import('./commands/stress.ts')).stressCommand,
+  report: async () => (await import('./commands/report.ts')).reportCommand,
+  scenario: async () => (await import('./commands/scenario.ts')).scenarioCommand,
+  log: async () => (await import('./commands/log.ts')).logCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+};
+
+/** Global options whose value is the next word. */
+const WITH_VALUE = new Set(['--home', '--config']);
 
 /** Runs one command line; answers with its exit code, and never throws. */
 export async function run(argv: readonly string[], place: Place): Promise<number> {
@@ -55,7 +45,7 @@ export async function run(argv: readonly string[], place: Place): Promise<number
     code = await work({ ...place, home, config: options.config, version, out });
   };
   try {
-    await makeProgram(version, start, out).parseAsync(argv, { from: 'user' });
+    await makeProgram(version, await commandsFor(argv), start, out).parseAsync(argv, { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -69,7 +59,24 @@ export async function run(argv: readonly string[], place: Place): Promise<number
   }
 }
 
-export function makeProgram(version: string, start: Start, out: Output): Command {
+/** The command that is asked for; all of them where none is, or one that does not exist, so that help and suggestions are whole. */
+async function commandsFor(argv: readonly string[]): Promise<((start: Start) => Command)[]> {
+  const word = argv.find((arg, i) => !arg.startsWith('-') && !WITH_VALUE.has(argv[i - 1] ?? ''));
+  const one = word === undefined || !Object.hasOwn(COMMANDS, word) ? undefined : COMMANDS[word];
+  if (one) return [await one()];
+  return await Promise.all(
+    Object.entries(COMMANDS)
+      .map(([name, load]) => (name === 'top' ? null : load()))
+      .filter((loading) => loading !== null),
+  );
+}
+
+function makeProgram(
+  version: string,
+  commands: readonly ((start: Start) => Command)[],
+  start: Start,
+  out: Output,
+): Command {
   const program = new Command('grace')
     .description(
       'A resilience runtime for Node: keeps kernels alive, breaks them on purpose, and writes down what happened.',
@@ -82,7 +89,7 @@ export function makeProgram(version: string, start: Start, out: Output): Command
     .option('--ascii', 'no character above 127')
     .option('-v, --verbose', 'tell more, and show stacks of errors')
     .option('-q, --quiet', 'results and errors only');
-  for (const make of COMMANDS) program.addCommand(make(start));
+  for (const make of commands) program.addCommand(make(start));
   for (const command of everyCommand(program)) {
     command.exitOverride().configureHelp({ showGlobalOptions: true });
     command.configureOutput({

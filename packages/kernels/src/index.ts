@@ -1,5 +1,8 @@
 /**
  * @module
- * The kernels of the product, one folder each. Their code is loaded by their own threads; this module gives only their manifests.
+ * The kernels of the product, one folder each. Their code is loaded by their own threads; this module gives their manifests, and the
+ * readers of the files they are configured with, which the composition root checks once for all.
  */
 export { catalogue } from './catalogue.ts';
+export { parsePlaybook } from './self_healing/playbook/parse.ts';
+export { parseTriggers } from './trigger_mesh/rules/file.ts';

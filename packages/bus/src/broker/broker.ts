@@ -195,7 +195,9 @@ class LocalBroker implements Broker {
       );
     }
     const access = this.#rules.of(identity.principal, identity.kernel);
-    const connection = new Connection(wire, identity, this.#door.enter(identity), access, (self) => this.#turns.news(self));
+    const connection = new Connection(wire, identity, this.#door.enter(identity), access, (self) =>
+      this.#turns.news(self),
+    );
     this.#connections.add(connection);
     return {
       onFrame: (frame) => this.#reception.receive(connection, frame),

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { GraceError, type SystemPlan } from '@grace/contracts';
 import { compilePlan, type GraceConfig, parseAcl, parseGraceConfig } from '@grace/contracts/config';
-import { catalogue } from '@grace/kernels';
+import { catalogue, parsePlaybook, parseTriggers } from '@grace/kernels';
 import type { Session } from '../session.ts';
 
 /** The configuration in force and where its files are, absolute. */
@@ -34,8 +34,9 @@ export async function loadPlan(
   options: { armed: boolean; only?: string[]; home?: string; safeguards?: GraceConfig['safeguards'] },
 ): Promise<SystemPlan> {
   const { config, playbooks } = await loadConfig(session);
+  const triggers = join(session.root, 'configs/triggers.yaml');
   const aclFile = config.acl ? resolve(dirname(config.file), config.acl) : join(session.root, 'configs/acl.yaml');
-  return compilePlan({
+  const plan = compilePlan({
     catalogue: catalogue(session.dist),
     config: { ...config, safeguards: { ...config.safeguards, ...options.safeguards } },
     acl: parseAcl(await read(aclFile), shown(aclFile, session.cwd)),
@@ -49,11 +50,23 @@ export async function loadPlan(
     armed: options.armed,
     playbooks,
     provided: {
-      self_healing: { playbooks },
-      trigger_mesh: { triggers: join(session.root, 'configs/triggers.yaml') },
+      // Checked here, so that no kernel thread pays for a validator at its start.
+      self_healing: {
+        playbooks: await Promise.all(
+          playbooks.map(async (file) => parsePlaybook(await read(file), shown(file, session.cwd))),
+        ),
+      },
+      trigger_mesh: { triggers: parseTriggers(await read(triggers), shown(triggers, session.cwd)) },
     },
     ...(options.only && { only: options.only }),
   });
+  const ids = plan.kernels.map(({ id }) => id);
+  return {
+    ...plan,
+    kernels: plan.kernels.map((kernel) =>
+      kernel.id === 'health_monitor' ? { ...kernel, config: { kernels: ids, ...kernel.config } } : kernel,
+    ),
+  };
 }
 
 async function readGraceConfig({ config, cwd }: Pick<Session, 'config' | 'cwd'>): Promise<GraceConfig> {

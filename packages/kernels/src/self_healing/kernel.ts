@@ -16,10 +16,10 @@ const REPLY_MS = 250;
 export default defineKernel({
   id: 'self_healing',
   async start(ctx) {
-    const files = is.optional(is.array(is.string(), { max: 1000 }))(ctx.config['playbooks'], 'config.playbooks');
+    const sources = is.optional(is.array(is.unknown(), { max: 1000 }))(ctx.config['playbooks'], 'config.playbooks');
     const reconcileMs =
       is.optional(is.number({ min: 50 }))(ctx.config['reconcileMs'], 'config.reconcileMs') ?? RECONCILE_MS;
-    const { playbooks, invalid } = await loadPlaybooks(files ?? []);
+    const { playbooks, invalid } = await loadPlaybooks((sources ?? []) as (string | Playbook)[]);
     for (const { file, error } of invalid) ctx.log.error('a playbook is not valid', { file, error });
     const journal = createRunJournal(ctx.store, ctx.clock);
     const interrupted = closeInterrupted(ctx, journal);
@@ -70,7 +70,7 @@ export default defineKernel({
           readInput(input, {});
           return {
             playbooks: playbooks.map(({ id }) => id),
-            source: files === undefined ? 'no playbooks are configured' : `${files.length} files`,
+            source: sources === undefined ? 'no playbooks are configured' : `${sources.length} configured`,
             invalid,
             active: healer.active(),
             runs: journal.counts(),

@@ -8,15 +8,16 @@ export interface Shelf {
   invalid: { file: string; error: string }[];
 }
 
-/** Loads playbook files, in the order of their ids. One bad file never takes the others with it. */
-export async function loadPlaybooks(files: readonly string[]): Promise<Shelf> {
-  if (files.length === 0) return { playbooks: [], invalid: [] };
-  // The validator is heavy, and only this path needs it.
-  const { parsePlaybook } = await import('./playbook/parse.ts');
+/**
+ * Loads playbooks, in the order of their ids: those that the composition root has checked already as they are, files by path. One bad file
+ * never takes the others with it.
+ */
+export async function loadPlaybooks(sources: readonly (string | Playbook)[]): Promise<Shelf> {
   const shelf: Shelf = { playbooks: [], invalid: [] };
-  for (const file of files) {
+  for (const source of sources) {
+    const file = typeof source === 'string' ? source : source.id;
     try {
-      const playbook = parsePlaybook(await readFile(file, 'utf8'), file);
+      const playbook = typeof source === 'string' ? await readPlaybook(source) : source;
       if (shelf.playbooks.some(({ id }) => id === playbook.id)) {
         throw new GraceError(
           'PLAYBOOK_INVALID',
@@ -30,4 +31,10 @@ export async function loadPlaybooks(files: readonly string[]): Promise<Shelf> {
   }
   shelf.playbooks.sort((a, b) => (a.id < b.id ? -1 : 1));
   return shelf;
+}
+
+/** The validator is heavy, and only files need it. */
+async function readPlaybook(file: string): Promise<Playbook> {
+  const { parsePlaybook } = await import('./playbook/parse.ts');
+  return parsePlaybook(await readFile(file, 'utf8'), file);
 }

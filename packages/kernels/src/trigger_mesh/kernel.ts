@@ -8,6 +8,7 @@ import { createMemory, MEMORY_TABLES } from './gates/memory.ts';
 import { createSubscriber } from './match/subscriber.ts';
 import { createMesh, type Mesh } from './mesh.ts';
 import { createProbe, PROBE_PATTERN } from './probe.ts';
+import type { Rule } from './rules/rule.ts';
 import { createShelf, SHELF_TABLES } from './rules/shelf.ts';
 import { createVerbs } from './verbs.ts';
 
@@ -32,7 +33,7 @@ export default defineKernel({
 
     subscriber.use(PROBE_PATTERN);
     await subscriber.settled();
-    for (const [i, rule] of (await shelf.load(ruleFile(ctx))).entries()) {
+    for (const [i, rule] of (await shelf.load(configuredRules(ctx))).entries()) {
       mesh.put(rule);
       // Ten thousand rules must not keep the heartbeat waiting.
       if (i % 500 === 499) await new Promise((resolve) => setImmediate(resolve));
@@ -55,12 +56,13 @@ export default defineKernel({
   },
 });
 
-function ruleFile(ctx: KernelContext): string | null {
-  const file = ctx.config['triggers'];
-  if (file === undefined || file === null) return null;
-  if (typeof file === 'string') return file;
+/** Rules as the composition root has checked them, or the path of a rule file. */
+function configuredRules(ctx: KernelContext): readonly Rule[] | string | null {
+  const given = ctx.config['triggers'];
+  if (given === undefined || given === null) return null;
+  if (typeof given === 'string' || Array.isArray(given)) return given;
   throw new GraceError(
     'CONFIG_INVALID',
-    `kernels.trigger_mesh.config.triggers: expected the path of a rule file, got ${JSON.stringify(file)}`,
+    `kernels.trigger_mesh.config.triggers: expected the path of a rule file, got ${JSON.stringify(given)}`,
   );
 }

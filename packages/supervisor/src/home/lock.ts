@@ -53,11 +53,13 @@ function readOwner(path: string): Owner | undefined {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat; undefined when there is no such process. Elsewhere than on Linux a live pid is enough. */
+/** Field 22 of /proc/<pid>/stat; undefined when there is no such process any more. Elsewhere than on Linux a live pid is enough. */
 function startTicks(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; only its parent has not looked yet.
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
   } catch {
     if (process.platform === 'linux') return undefined;
     try {

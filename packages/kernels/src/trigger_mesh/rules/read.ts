@@ -4,8 +4,8 @@ import { RULE_LIMITS, type Rule } from './rule.ts';
 /** The validator costs a thread its start, so it is loaded when something is to be checked and not before. */
 const validator = async () => {
   const { readYaml } = await import('@grace/contracts/config');
-  const { ruleSchema, triggersSchema } = await import('./schema.ts');
-  return { readYaml, ruleSchema, triggersSchema };
+  const { ruleSchema } = await import('./schema.ts');
+  return { readYaml, ruleSchema };
 };
 
 /** A definition as it came to the verb.
@@ -34,6 +34,6 @@ export async function readDefinition(input: unknown): Promise<Rule> {
 /** The rules of a file's text.
  * @throws GraceError `CONFIG_INVALID` naming file, line and what was expected */
 export async function readRuleFile(text: string, file: string): Promise<Rule[]> {
-  const { readYaml, triggersSchema } = await validator();
-  return readYaml(text, file, triggersSchema).rules.map((rule) => ({ ...rule, source: 'file' }));
+  const { parseTriggers } = await import('./file.ts');
+  return parseTriggers(text, file);
 }

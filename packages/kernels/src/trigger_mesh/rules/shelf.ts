@@ -11,7 +11,8 @@ export interface Shelf {
   remove(id: string): void;
   /** Remembers a switch beside the rule, so a rule of the file stays off although the file says nothing. */
   switch(id: string, enabled: boolean): void;
-  load(file: string | null): Promise<Rule[]>;
+  /** `given`: rules the composition root has checked, or a file. */
+  load(given: readonly Rule[] | string | null): Promise<Rule[]>;
 }
 
 /** Raised whenever the compiled form of a rule changes, so that no form of before is taken from the store. */
@@ -57,14 +58,15 @@ export function createShelf(store: KernelStore): Shelf {
     switch(id, enabled) {
       db.prepare('INSERT OR REPLACE INTO switches (id, enabled) VALUES (?, ?)').run(id, enabled ? 1 : 0);
     },
-    async load(file) {
+    async load(given) {
       const rules = new Map<string, Rule>();
       for (const row of db.prepare('SELECT rule FROM rules').all() as { rule: string }[]) {
         const rule = JSON.parse(row.rule) as Rule;
         rules.set(rule.id, rule);
       }
       // The file wins over a rule of the same id that was defined by verb before the file had it.
-      for (const rule of file === null ? [] : await fromFile(file)) rules.set(rule.id, rule);
+      for (const rule of given === null ? [] : typeof given === 'string' ? await fromFile(given) : given)
+        rules.set(rule.id, rule);
       for (const row of db.prepare('SELECT id, enabled FROM switches').all() as { id: string; enabled: number }[]) {
         const rule = rules.get(row.id);
         if (rule) rules.set(row.id, { ...rule, enabled: row.enabled === 1 });
