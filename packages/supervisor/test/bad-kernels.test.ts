@@ -28,7 +28,10 @@ describe('a system with kernels that cannot start', () => {
       },
       files: {
         ...Object.fromEntries(
-          ['thrower', 'sulker', 'hanger', 'dependant', 'grandchild', 'neighbour'].map((id) => [`${id}.mjs`, misbehaving(id)]),
+          ['thrower', 'sulker', 'hanger', 'dependant', 'grandchild', 'neighbour'].map((id) => [
+            `${id}.mjs`,
+            misbehaving(id),
+          ]),
         ),
         'broken.mjs': 'export default {',
         'number.mjs': 'export default 7;',
@@ -74,7 +77,8 @@ describe('a system with kernels that cannot start', () => {
   }
 
   test('runs and serves with the others', async () => {
-    for (const id of ['message_bus', 'scheduler', 'neighbour']) assert.equal((await system.kernel(id)).state, 'running', id);
+    for (const id of ['message_bus', 'scheduler', 'neighbour'])
+      assert.equal((await system.kernel(id)).state, 'running', id);
     assert.deepEqual(await system.call('neighbour', 'count'), { count: 1, incarnation: 1 });
     assert.equal((await system.status()).system.state, 'degraded');
     assert.equal((await system.grace('call', 'scheduler', 'jobs')).code, 0);
@@ -113,10 +117,26 @@ describe('a system with kernels that cannot start', () => {
 
 describe('a configuration that is wrong', () => {
   const refused: [name: string, config: string, message: RegExp][] = [
-    ['a circle of needs', 'kernels:\n  message_bus: { needs: [scheduler] }\n', /NEEDS_CYCLE: .*message_bus needs scheduler needs message_bus/],
-    ['an unknown need', 'kernels:\n  scheduler:\n    needs: [mesage_bus]\n', /NEEDS_UNKNOWN: grace\.yaml:3:5: .*did you mean "message_bus"/],
-    ['an unknown key', 'settings:\n  orphn: 1s\n', /CONFIG_INVALID: grace\.yaml:2:3: .*"orphn" \(did you mean "orphan"\?\)/],
-    ['a kernel without a module', 'kernels:\n  libarian: { cell: edge }\n', /CONFIG_INVALID: grace\.yaml:2:\d+: .*did you mean "librarian"/],
+    [
+      'a circle of needs',
+      'kernels:\n  message_bus: { needs: [scheduler] }\n',
+      /NEEDS_CYCLE: .*message_bus needs scheduler needs message_bus/,
+    ],
+    [
+      'an unknown need',
+      'kernels:\n  scheduler:\n    needs: [mesage_bus]\n',
+      /NEEDS_UNKNOWN: grace\.yaml:3:5: .*did you mean "message_bus"/,
+    ],
+    [
+      'an unknown key',
+      'settings:\n  orphn: 1s\n',
+      /CONFIG_INVALID: grace\.yaml:2:3: .*"orphn" \(did you mean "orphan"\?\)/,
+    ],
+    [
+      'a kernel without a module',
+      'kernels:\n  libarian: { cell: edge }\n',
+      /CONFIG_INVALID: grace\.yaml:2:\d+: .*did you mean "librarian"/,
+    ],
     ['a text that is no YAML', 'kernels: [\n', /CONFIG_INVALID: grace\.yaml:\d+:\d+: /],
   ];
   for (const [name, config, message] of refused) {

@@ -44,7 +44,8 @@ describe('a booted system', () => {
       records.find((record) => record.kernel === kernel && is(record))!.seq;
     for (const { id, needs } of (await system.status()).kernels) {
       const starting = first(id, (record) => record.name === 'kernel:state' && record.data.to === 'starting');
-      for (const need of needs) assert.ok(first(need, ({ name }) => name === 'kernel:ready') < starting, `${need}, ${id}`);
+      for (const need of needs)
+        assert.ok(first(need, ({ name }) => name === 'kernel:ready') < starting, `${need}, ${id}`);
     }
   });
 
@@ -55,7 +56,9 @@ describe('a booted system', () => {
     assert.equal(second.code, 1);
     assert.match(second.stderr, new RegExp(`HOME_TAKEN: .*pid ${system.pid}`));
     assert.deepEqual(system.pids(), pids);
-    const later = (await system.journal()).filter(({ seq, name }) => seq > journalSeq && /^(kernel:state|cell|system:st)/.test(name));
+    const later = (await system.journal()).filter(
+      ({ seq, name }) => seq > journalSeq && /^(kernel:state|cell|system:st)/.test(name),
+    );
     assert.deepEqual(later, []);
   });
 
@@ -84,12 +87,31 @@ describe('booting', () => {
       killed.client.close();
       for (const pid of site.pids()) process.kill(pid, 'SIGKILL');
       await poll('nothing runs', () => site.pids().length === 0);
-      for (const file of [HOME.controlSocket, HOME.busSocket, HOME.lock]) assert.ok(existsSync(join(site.home, file)), file);
+      for (const file of [HOME.controlSocket, HOME.busSocket, HOME.lock])
+        assert.ok(existsSync(join(site.home, file)), file);
       const next = await bootSystem({ site, args: ['--only', 'scheduler'] });
       assert.equal(next.booted.code, 0, next.booted.stderr);
       await next.stop();
     } finally {
       await site.close();
+    }
+  });
+
+  test('takes over the lock of a supervisor that has ended and whose parent has not taken notice yet', async () => {
+    const site = openSite();
+    try {
+      const foreground = site.start('boot', '--only', 'scheduler');
+      await poll('it runs', () => foreground.output().includes('running in'));
+      foreground.child.kill('SIGSTOP');
+      for (const pid of site.pids()) if (pid !== foreground.child.pid) process.kill(pid, 'SIGKILL');
+      await poll('only the frozen command line is left', () => site.pids().length === 1);
+      const next = await bootSystem({ site, args: ['--only', 'scheduler'] });
+      foreground.child.kill('SIGKILL');
+      await foreground.ended;
+      assert.equal(next.booted.code, 0, next.booted.stderr);
+      await next.stop();
+    } finally {
+      await site.close({ mayLeave: true });
     }
   });
 

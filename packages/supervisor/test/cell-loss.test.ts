@@ -12,17 +12,27 @@ describe('a system that loses a cell', () => {
     assert.equal(system.booted.code, 0, system.booted.stdout);
     await system.call('memory_fusion', 'remember', { text: 'the harbour freezes in January' });
     kept = await system.call('immutable_log', 'append', entry);
-    await system.call('scheduler', 'add', { id: 'nightly', cron: '0 3 * * *', publish: { subject: 'task.nightly', payload: 1 } });
+    await system.call('scheduler', 'add', {
+      id: 'nightly',
+      cron: '0 3 * * *',
+      publish: { subject: 'task.nightly', payload: 1 },
+    });
   });
   after(() => system?.site.close({ mayLeave: true }));
 
   const stateIsThere = async (): Promise<void> => {
     const found = await system.call<{ text: string }[]>('memory_fusion', 'recall', { query: 'harbour January' });
     assert.equal(found[0]?.text, 'the harbour freezes in January');
-    const { entries } = await system.call<{ entries: { actor: string }[] }>('immutable_log', 'read', { from: kept.seq, limit: 1 });
+    const { entries } = await system.call<{ entries: { actor: string }[] }>('immutable_log', 'read', {
+      from: kept.seq,
+      limit: 1,
+    });
     assert.equal(entries[0]?.actor, 'tester');
     const jobs = await system.call<{ id: string }[]>('scheduler', 'jobs');
-    assert.deepEqual(jobs.map(({ id }) => id), ['nightly']);
+    assert.deepEqual(
+      jobs.map(({ id }) => id),
+      ['nightly'],
+    );
   };
 
   for (const cell of ['work', 'edge', 'repair', 'core']) {
@@ -50,9 +60,10 @@ describe('a system that loses a cell', () => {
 
   test('says in its journal that nobody inside was to blame', async () => {
     const exits = await system.journal('cell:exit');
-    assert.deepEqual(exits.map(({ cell, data }) => [cell, data.signal, data.expected]), [
-      ...['work', 'edge', 'repair', 'core'].map((cell) => [cell, 'SIGKILL', false]),
-    ]);
+    assert.deepEqual(
+      exits.map(({ cell, data }) => [cell, data.signal, data.expected]),
+      [...['work', 'edge', 'repair', 'core'].map((cell) => [cell, 'SIGKILL', false])],
+    );
     for (const { kernel, data } of await system.journal('kernel:restart')) {
       assert.deepEqual([data.cause, data.attempt], ['cell', 0], kernel);
     }

@@ -10,7 +10,7 @@ describe('a kernel that floods', () => {
   before(async () => {
     system = await bootSystem(
       misbehavingKernels(
-        { flooder: { heartbeat: '1ms' }, mate: {}, other: { cell: 'apart' } },
+        { flooder: { heartbeat: '1ms', hung_after: '30s' }, mate: {}, other: { cell: 'apart' } },
         { log_max: '20kB', log_files: 2 },
       ),
     );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -62,7 +62,10 @@ describe('on a disk that is full', { skip }, () => {
         return true;
       }
     });
-    const { entries } = await system.call<{ entries: { seq: number }[] }>('immutable_log', 'read', { from: acknowledged, limit: 1 });
+    const { entries } = await system.call<{ entries: { seq: number }[] }>('immutable_log', 'read', {
+      from: acknowledged,
+      limit: 1,
+    });
     assert.equal(entries[0]?.seq, acknowledged);
   });
 
@@ -79,11 +82,17 @@ describe('on a disk that is full', { skip }, () => {
   test('service is whole again once there is space', async () => {
     rmSync(filler);
     assert.ok(statfsSync(disk).bfree > 0);
-    const { seq } = await poll('appends are accepted', () => system.call<{ seq: number }>('immutable_log', 'append', entry), {
+    const { seq } = await poll(
+      'appends are accepted',
+      () => system.call<{ seq: number }>('immutable_log', 'append', entry),
+      {
+        deadlineMs: 40_000,
+      },
+    );
+    assert.ok(seq > acknowledged);
+    await poll('every kernel runs', async () => (await system.status()).system.state === 'running', {
       deadlineMs: 40_000,
     });
-    assert.ok(seq > acknowledged);
-    await poll('every kernel runs', async () => (await system.status()).system.state === 'running', { deadlineMs: 40_000 });
     await system.call('memory_fusion', 'remember', { text: 'space again' });
     const { journalRefused } = (await system.status()).system;
     const { incarnation } = await system.kernel('victim');
@@ -98,17 +107,25 @@ describe('on a disk that is full', { skip }, () => {
     await system.stop();
   });
 
-  test('a boot fails with its reason, and nothing is left', async () => {
-    fill();
-    const site = openSite({ home: join(disk, 'second') });
-    try {
-      const { code, stderr } = await site.grace('boot', '--detach');
-      assert.equal(code, 1, stderr);
-      assert.match(stderr, /STORAGE_FULL: .*second/);
-      await site.stop();
-    } finally {
-      await site.close();
-      rmSync(filler);
-    }
-  });
+  for (const [what, freeBytes] of [
+    ['has no space', 0],
+    ['is full after the plan is written', 12 * 1024],
+  ] as const) {
+    test(`a boot fails with its reason where the disk ${what}, and nothing is left`, async () => {
+      fill();
+      const { size } = statSync(filler);
+      truncateSync(filler, size - freeBytes);
+      const site = openSite({ home: join(disk, 'second') });
+      try {
+        const { code, stderr } = await site.grace('boot', '--detach', '--only', 'scheduler');
+        assert.equal(code, 1, stderr);
+        assert.match(stderr, /STORAGE_FULL: .*second/);
+        await site.stop();
+      } finally {
+        await site.close();
+        rmSync(filler);
+        rmSync(join(disk, 'second'), { recursive: true, force: true });
+      }
+    });
+  }
 });

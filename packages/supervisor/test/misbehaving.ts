@@ -16,7 +16,9 @@ export function misbehavingKernels(
   return {
     config: {
       settings,
-      kernels: Object.fromEntries(ids.map((id) => [id, { module: `./${id}.mjs`, needs: ['message_bus'], ...entries[id] }])),
+      kernels: Object.fromEntries(
+        ids.map((id) => [id, { module: `./${id}.mjs`, needs: ['message_bus'], ...entries[id] }]),
+      ),
     },
     files: Object.fromEntries(ids.map((id) => [`${id}.mjs`, misbehaving(id)])),
     args: ['--only', ids.join(',')],

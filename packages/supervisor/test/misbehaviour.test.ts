@@ -11,7 +11,11 @@ describe('a kernel that misbehaves', () => {
   let system: System;
   before(async () => {
     system = await bootSystem(
-      misbehavingKernels({ victim: { restart: patient, limits: { heap: '32MiB' } }, mate: { restart: patient }, other: { cell: 'apart' } }),
+      misbehavingKernels({
+        victim: { restart: patient, limits: { heap: '32MiB' } },
+        mate: { restart: patient },
+        other: { cell: 'apart' },
+      }),
     );
     assert.equal(system.booted.code, 0, system.booted.stdout);
   });
@@ -20,7 +24,11 @@ describe('a kernel that misbehaves', () => {
   /** Does it to the victim, and resolves when it is back; nobody else may notice. */
   const onlyTheVictim = async (verb: string, input: object = {}): Promise<void> => {
     const { count } = await system.call<{ count: number }>('victim', 'count');
-    const [victim, mate, other] = [await system.kernel('victim'), await system.kernel('mate'), await system.kernel('other')];
+    const [victim, mate, other] = [
+      await system.kernel('victim'),
+      await system.kernel('mate'),
+      await system.kernel('other'),
+    ];
     const calls = ['mate', 'other'].map((id) => callThroughout(system, id, 'count'));
     await system.call('victim', verb, input);
     const back = await system.back('victim', victim.incarnation);
@@ -58,8 +66,9 @@ describe('a kernel that misbehaves', () => {
   });
 
   const condition = async (): Promise<string | undefined> =>
-    (await system.journal('kernel:condition')).filter(({ kernel, data }) => kernel === 'victim' && data.to !== 'healthy').at(-1)
-      ?.data.to;
+    (await system.journal('kernel:condition'))
+      .filter(({ kernel, data }) => kernel === 'victim' && data.to !== 'healthy')
+      .at(-1)?.data.to;
 
   test('by an endless loop is replaced alone', async () => {
     await onlyTheVictim('spin');
@@ -75,7 +84,11 @@ describe('a kernel that misbehaves', () => {
 
   test('in native code, where its thread cannot be ended, costs its cell, and its mates are back with their state', async () => {
     const { count } = await system.call<{ count: number }>('mate', 'count');
-    const [victim, mate, other] = [await system.kernel('victim'), await system.kernel('mate'), await system.kernel('other')];
+    const [victim, mate, other] = [
+      await system.kernel('victim'),
+      await system.kernel('mate'),
+      await system.kernel('other'),
+    ];
     const pid = await system.cellPid('user');
     const path = join(system.site.home, 'fifo');
     execFileSync('mkfifo', [path]);
@@ -103,7 +116,10 @@ describe('a kernel that misbehaves', () => {
       return all.every(({ closed }) => closed !== null) && all;
     });
     for (const kind of ['kernel_crash', 'kernel_hung', 'cell_crash']) {
-      assert.ok(incidents.some((incident) => incident.kind === kind), kind);
+      assert.ok(
+        incidents.some((incident) => incident.kind === kind),
+        kind,
+      );
     }
   });
 

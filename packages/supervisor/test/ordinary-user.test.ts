@@ -9,7 +9,8 @@ import { misbehavingKernels } from './misbehaving.ts';
 /** Of `nobody` on Linux. */
 const NOBODY = { uid: 65_534, gid: 65_534 };
 
-const skip = process.getuid?.() === 0 ? false : 'only root can become another user; the other tests run as an ordinary one then';
+const skip =
+  process.getuid?.() === 0 ? false : 'only root can become another user; the other tests run as an ordinary one then';
 
 test('an ordinary user boots, loses kernels and cells, and stops without any privilege', { skip }, async (t) => {
   const { config, files } = misbehavingKernels({ victim: {} });

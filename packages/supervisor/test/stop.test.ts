@@ -28,7 +28,9 @@ for (const [how, verb] of HELD) {
 }
 
 test('a system stops in time though a kernel never ends to drain', async () => {
-  const system = await bootSystem(misbehavingKernels({ victim: { config: { fault: 'drain' }, drain_deadline: '500ms' } }));
+  const system = await bootSystem(
+    misbehavingKernels({ victim: { config: { fault: 'drain' }, drain_deadline: '500ms' } }),
+  );
   try {
     const { code, stdout } = await system.grace('stop', '--json');
     assert.equal(code, 0);

@@ -137,7 +137,8 @@ export function callThroughout(system: System, kernel: string, verb: string, inp
   let answered = 0;
   let ending = false;
   const run = async (): Promise<void> => {
-    while (!ending) {
+    // A test that fails before it ends this must not go on for ever.
+    while (!ending && !system.client.closed) {
       try {
         await system.call(kernel, verb, input);
         answered++;

@@ -162,7 +162,7 @@ export function systemFacts(journal: Journal): SystemFacts[] {
 function start(
   system: System,
   boot: JournalRecord<'system:boot'> | undefined,
-  ready: { seq: number } | undefined,
+  ready: JournalRecord<'kernel:ready'> | undefined,
 ): Pick<SystemFacts, 'state' | 'why' | 'evidence'> {
   if (!boot) {
     if (system.owner !== 'supervisor' && ready)
@@ -176,6 +176,11 @@ function start(
   if (system.owner === 'supervisor') return { state: 'running', why: 'part of the supervisor', evidence: ref(boot) };
   if (!data.kernels.includes(system.owner)) {
     return { state: 'absent', why: `there is no kernel ${system.owner} in this system`, evidence: ref(boot) };
+  }
+  // A kernel may be up without this part of its job: one that runs can say how much it knows.
+  const silent = Object.values(system.known).every((field) => known(ready?.data.probe, field) === null);
+  if (ready && Object.keys(system.known).length > 0 && silent) {
+    return { state: 'absent', why: `${system.owner} does not have it`, evidence: ref(ready) };
   }
   return ready
     ? { state: 'running', why: 'its kernel became ready', evidence: ref(ready) }

@@ -146,7 +146,7 @@ export function nextSteps(issues: readonly Issue[], untestedClaims: readonly Cla
       evidence: missing.evidence,
     });
   steps.set('replay', {
-    text: 'Replay this run with the command at the end of this report, and compare the two with grace report diff.',
+    text: 'Replay this run with the command at the end of this report, and compare the two.',
     evidence: [],
   });
   return [...steps.values()];

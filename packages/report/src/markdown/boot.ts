@@ -37,10 +37,12 @@ export function boot(model: ReportModel, { ascii }: Style): string[] {
 
 /** Phase 2, and phase 3 where there is a coding agent. */
 export function monitoring(model: ReportModel, { ascii }: Style): string[] {
-  const started = model.systems.filter((system) => system.started === true).length;
-  const ailing = model.systems.some((system) => system.state === 'switched off' || system.state === 'failed');
+  // What is not in this system is not listed as if it were; it stands under what was not tested.
+  const present = model.systems.filter((system) => system.state !== 'absent');
+  const started = present.filter((system) => system.started === true).length;
+  const ailing = present.some((system) => system.state === 'switched off' || system.state === 'failed');
   const mark = started === 0 ? 'unknown' : ailing ? 'bad' : 'ok';
-  const rows = model.systems.map((system) => [
+  const rows = present.map((system) => [
     text(system.title),
     code(system.owner),
     system.state === 'absent' ? `no: ${text(system.why)}` : `${answer(system.started, ascii)}: ${text(system.why)}`,
@@ -51,7 +53,7 @@ export function monitoring(model: ReportModel, { ascii }: Style): string[] {
   ]);
   const blocks = [
     `### Phase 2: monitoring and self-healing ${sign(mark, ascii)}`,
-    `**${count(started)} of ${count(model.systems.length)} systems started.** Counts of what a system knows are those its kernel gave with its first probe; the other counts are of this journal.`,
+    `**${count(started)} of ${count(present.length)} systems started.** Counts of what a system knows are those its kernel gave with its first probe; the other counts are of this journal.`,
     table(['System', 'Runs in', 'Started', 'Counts', 'Records'], rows),
     '---',
   ];

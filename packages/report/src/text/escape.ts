@@ -23,7 +23,7 @@ export function text(value: string): string {
     .replace(/</g, '&lt;')
     .replace(/^(#{1,6})(?=\s|$)/, '\\$1')
     .replace(/^([-+>=])/, '\\$1')
-    .replace(/^(\d{1,9})([.)])/, '$1\\$2');
+    .replace(/^(\d{1,9})([.)])(?=\s|$)/, '$1\\$2');
 }
 
 /** An identifier in a code span; falls back to escaped text when it holds what a code span cannot. */
