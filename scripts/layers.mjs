@@ -15,7 +15,7 @@ export const LAYERS = {
   chaos: ['contracts', 'control', 'bus/client'],
   report: ['contracts'],
   cli: ['contracts', 'control', 'ledger', 'bus', 'kernel-sdk', 'kernels', 'supervisor', 'chaos', 'report'],
-  testkit: ['contracts', 'control', 'bus', 'kernel-sdk', 'ledger'],
+  testkit: ['contracts', 'control', 'bus', 'kernel-sdk'],
   bench: [
     'contracts',
     'control',

@@ -154,7 +154,6 @@ describe('booting', () => {
         boot.child.kill(signal);
         const { code, stdout, stderr } = await boot.ended;
         assert.equal(code, 0, stderr);
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's control characters are what must not be there
         assert.doesNotMatch(stdout + stderr, /[\x1b\r]/);
         assert.match(stdout, /^ready +message_bus \(core, [\d.]+ m?s\)\nready +scheduler .*\n2 of 2 kernels ready in /);
         assert.match(stderr, new RegExp(`draining \\(${signal}\\)[^]*stopped`));

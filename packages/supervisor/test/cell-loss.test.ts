@@ -69,7 +69,7 @@ describe('a system that loses a cell', () => {
     }
     const incidents = await poll('every incident is closed', async () => {
       const all = await system.client.request('incidents', {});
-      return all.every(({ closed }) => closed !== null) && all;
+      return all.every(({ closedMono }) => closedMono !== undefined) && all;
     });
     // A busy machine is an incident of its own, and nobody's fault inside.
     const kinds = incidents.map(({ kind }) => kind).filter((kind) => kind !== 'cpu_saturation');

@@ -113,7 +113,7 @@ describe('a kernel that misbehaves', () => {
   test('is told in incidents that are closed when it is well again', async () => {
     const incidents = await poll('every incident is closed', async () => {
       const all = await system.client.request('incidents', {});
-      return all.every(({ closed }) => closed !== null) && all;
+      return all.every(({ closedMono }) => closedMono !== undefined) && all;
     });
     for (const kind of ['kernel_crash', 'kernel_hung', 'cell_crash']) {
       assert.ok(

@@ -15,6 +15,7 @@ import {
 import {
   type BrokerAccess,
   type HostedKernel,
+  type HostParts,
   hostKernel,
   type KernelDefinition,
   type KernelLog,
