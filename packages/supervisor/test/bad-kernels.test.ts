@@ -71,7 +71,7 @@ describe('a system with kernels that cannot start', () => {
   for (const [id, [state, code, message]] of Object.entries(EXPECTED)) {
     test(`says of ${id}: ${state}, ${code}`, async () => {
       const kernel = await system.kernel(id);
-      assert.deepEqual([kernel.state, kernel.error?.code], [state, code], kernel.error?.message);
+      assert.deepEqual([kernel.state, kernel.error?.code], [state, code], kernel.error?.message ?? 'no error');
       assert.match(kernel.error!.message, message);
     });
   }

@@ -112,7 +112,8 @@ describe('a kernel that misbehaves', () => {
 
   test('is told in incidents that are closed when it is well again', async () => {
     const incidents = await poll('every incident is closed', async () => {
-      const all = await system.client.request('incidents', {});
+      // A busy machine is an incident of its own, and nobody's fault inside.
+      const all = (await system.client.request('incidents', {})).filter(({ subject }) => subject !== 'machine');
       return all.every(({ closedMono }) => closedMono !== undefined) && all;
     });
     for (const kind of ['kernel_crash', 'kernel_hung', 'cell_crash']) {
