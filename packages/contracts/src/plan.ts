@@ -61,7 +61,11 @@ export const HOME = {
   controlSocket: 'run/control.sock',
   busSocket: 'run/bus.sock',
   busKey: 'run/bus.key',
+  cells: 'run/cells',
   journal: 'journal',
   logs: 'logs',
   state: 'state',
 } as const;
+
+/** Exit code of a supervisor or cell that could not start because the disk of its home is full: it has nowhere to write a reason. */
+export const EXIT_STORAGE_FULL = 74;

@@ -1,5 +1,5 @@
 import type { BusClient } from '@grace/bus/client';
-import type { Clock } from '@grace/contracts';
+import { type Clock, GraceError } from '@grace/contracts';
 import type { BrokerAccess, KernelContext, KernelLog, SupervisorAccess } from './kernel.ts';
 import type { KernelStore } from './store.ts';
 
@@ -20,12 +20,18 @@ export interface ContextParts {
 /** Deadline of `ctx.call` where the kernel gives none, ms. */
 const CALL_DEADLINE_MS = 5000;
 
+/** What is longer than timers can count, they take for 1 ms. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export function createContext(parts: ContextParts): KernelContext {
   return {
     ...parts,
     call: (kernel, verb, input, options = {}) =>
       parts.bus.request(`kernel.${kernel}.call.${verb}`, input ?? {}, { deadlineMs: CALL_DEADLINE_MS, ...options }),
     every(ms, work) {
+      if (!(ms >= 1 && ms <= MAX_TIMER_MS))
+        throw new GraceError('BAD_INPUT', `ctx.every: expected milliseconds from 1 to ${MAX_TIMER_MS}, got ${ms}`);
+      if (parts.signal.aborted) return;
       let busy = false;
       const run = async (): Promise<void> => {
         if (busy) return;

@@ -5,7 +5,7 @@ import type { KernelDefinition, KernelInstance, Verb } from './kernel.ts';
 import { createStore } from './store.ts';
 
 /** What hosts a kernel gives it, beside what `createContext` makes. */
-export interface HostParts extends Omit<ContextParts, 'store' | 'signal' | 'onTimerError'> {
+export interface HostParts extends Omit<ContextParts, 'store' | 'signal'> {
   bus: BusConnection;
   title: string;
   /** Whether `start` waits for the broker to know the verbs; else they are announced beside the work. */
@@ -19,15 +19,18 @@ export interface HostedKernel {
   readonly verbs: string[];
   invoke(verb: string, input: unknown, meta: VerbMeta): Promise<unknown>;
   probe(): Promise<Record<string, unknown>>;
-  /** Aborts the context's signal, lets the kernel finish, closes bus and store. */
+  /** Aborts the context's signal, lets the kernel finish, closes bus and store, also when the kernel's own drain throws. Done once. */
   drain(): Promise<void>;
 }
+
+/** A verb's name is told and compared by this many characters. */
+const NAME_LENGTH = 60;
 
 /** How long a kernel waits for the broker to know its verbs before it goes on and tries again beside its work, ms. */
 const ANNOUNCE_DEADLINE_MS = 1000;
 
 /**
- * Starts a kernel in this thread.
+ * Starts a kernel in this thread. When it does not start, its timers end and its store is closed; the bus stays the caller's.
  * @throws GraceError `KERNEL_INVALID` when `start` returns something that is no kernel, or what `start` itself throws
  */
 export async function hostKernel(definition: KernelDefinition, parts: HostParts): Promise<HostedKernel> {
@@ -35,7 +38,16 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
   const store = createStore(parts.stateDir);
   const startedMono = parts.clock.monoMs();
   const ctx = createContext({ ...parts, store, signal: ending.signal });
-  const instance = checkInstance(parts.id, await definition.start(ctx));
+  const begin = async (): Promise<KernelInstance> => {
+    try {
+      return checkInstance(parts.id, await definition.start(ctx));
+    } catch (error) {
+      ending.abort();
+      store.close();
+      throw error;
+    }
+  };
+  const instance = await begin();
   let handled = 0;
   const verbs: Record<string, Verb> = {
     status: () => ({
@@ -50,10 +62,11 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
 
   const invoke = async (verb: string, input: unknown, meta: VerbMeta): Promise<unknown> => {
     if (!Object.hasOwn(verbs, verb)) {
+      const short = String(verb).slice(0, NAME_LENGTH);
       throw new GraceError(
         'UNKNOWN_VERB',
-        `${parts.id} has no verb "${verb}"${didYouMean(verb, names)}; verbs: ${names.join(', ')}`,
-        { kernel: parts.id, verb },
+        `${parts.id} has no verb "${short}"${didYouMean(short, names)}; verbs: ${names.join(', ')}`,
+        { kernel: parts.id, verb: short },
       );
     }
     handled++;
@@ -64,6 +77,17 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
 
   await announceVerbs(parts, invoke, ending.signal);
 
+  const finish = async (): Promise<void> => {
+    ending.abort();
+    try {
+      await instance.drain?.();
+    } finally {
+      await parts.bus.close();
+      store.close();
+    }
+  };
+  let finished: Promise<void> | undefined;
+
   return {
     verbs: names,
     invoke,
@@ -72,11 +96,9 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
       parts.log.trace('probe');
       return await instance.probe();
     },
-    async drain() {
-      ending.abort();
-      await instance.drain?.();
-      await parts.bus.close();
-      store.close();
+    drain() {
+      finished ??= finish();
+      return finished;
     },
   };
 }
@@ -124,14 +146,16 @@ function checkInstance(id: string, instance: unknown): KernelInstance {
   const is = instance as Partial<KernelInstance> | null | undefined;
   const problem =
     is === null || typeof is !== 'object'
-      ? `start returned ${is === undefined ? 'nothing' : typeof is}; expected { verbs, probe, drain? }`
+      ? `start returned ${is === undefined ? 'nothing' : is === null ? 'null' : `a ${typeof is}`}; expected { verbs, probe, drain? }`
       : typeof is.probe !== 'function'
         ? 'start returned no probe function: a kernel is ready when its functional probe has answered'
         : is.verbs === null || typeof is.verbs !== 'object'
           ? 'start returned no verbs object'
           : Object.entries(is.verbs).find(([, verb]) => typeof verb !== 'function')
             ? `the verb "${Object.entries(is.verbs).find(([, verb]) => typeof verb !== 'function')![0]}" is not a function`
-            : undefined;
+            : is.drain !== undefined && typeof is.drain !== 'function'
+              ? 'the drain that start returned is not a function'
+              : undefined;
   if (problem) throw new GraceError('KERNEL_INVALID', `${id}: ${problem}`, { kernel: id });
   return is as KernelInstance;
 }

@@ -3,9 +3,23 @@ import { didYouMean, GraceError } from '@grace/contracts';
 type Check<T> = (value: unknown, place: string) => T;
 
 const refuse = (place: string, expected: string, value: unknown): never => {
-  const shown = value === undefined ? 'nothing' : JSON.stringify(value)?.slice(0, 60);
-  throw new GraceError('BAD_INPUT', `${place}: expected ${expected}, got ${shown}`, { place, expected });
+  throw new GraceError('BAD_INPUT', `${place}: expected ${expected}, got ${shown(value)}`, { place, expected });
 };
+
+/** A name is compared with valid ones by this many characters: what is longer is no slip of the finger, and costs time to compare. */
+const NAME_LENGTH = 60;
+
+/** Inputs arrive by structured clone, so they may hold what JSON cannot say. */
+function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, NAME_LENGTH));
+  if (value === null || typeof value !== 'object') return String(value).slice(0, NAME_LENGTH);
+  try {
+    return JSON.stringify(value).slice(0, NAME_LENGTH);
+  } catch {
+    return Array.isArray(value) ? 'a list' : 'an object';
+  }
+}
 
 /** Checks for the border of a verb: small, without a schema library, because each thread would pay for one at its start. */
 export const is = {
@@ -16,7 +30,8 @@ export const is = {
       if (typeof value !== 'string') return refuse(place, what ?? 'a string', value);
       if (value.length < min || value.length > max)
         return refuse(place, `${what ?? 'a string'} of ${min} to ${max} characters`, `${value.length} characters`);
-      if (pattern && !pattern.test(value)) return refuse(place, what ?? `a string like ${pattern}`, value);
+      // Not `test`: a pattern with the flag g would remember where it stopped.
+      if (pattern && value.search(pattern) < 0) return refuse(place, what ?? `a string like ${pattern}`, value);
       return value;
     },
   number:
@@ -43,7 +58,7 @@ export const is = {
         ? (value as T)
         : refuse(
             place,
-            `one of ${names.join(', ')}${typeof value === 'string' ? didYouMean(value, names) : ''}`,
+            `one of ${names.join(', ')}${typeof value === 'string' ? didYouMean(value.slice(0, NAME_LENGTH), names) : ''}`,
             value,
           ),
   array:
@@ -52,7 +67,8 @@ export const is = {
       if (!Array.isArray(value)) return refuse(place, 'a list', value);
       if (value.length > (options.max ?? 10_000))
         return refuse(place, `at most ${options.max ?? 10_000} entries`, `${value.length} entries`);
-      return value.map((entry, i) => item(entry, `${place}[${i}]`));
+      // Not `map`: it would pass over the holes of a sparse list.
+      return Array.from(value, (entry, i) => item(entry, `${place}[${i}]`));
     },
   record: (): Check<Record<string, unknown>> => (value, place) =>
     value !== null && typeof value === 'object' && !Array.isArray(value)
@@ -76,12 +92,15 @@ export function readInput<T extends object>(input: unknown, shape: Shape<T>): T 
   const names = Object.keys(shape);
   for (const name of Object.keys(source)) {
     if (!names.includes(name)) {
+      const short = name.slice(0, NAME_LENGTH);
       throw new GraceError(
         'BAD_INPUT',
-        `input.${name} is not a field of this verb${didYouMean(name, names)}; fields: ${names.join(', ') || 'none'}`,
-        { field: name },
+        `input.${short} is not a field of this verb${didYouMean(short, names)}; fields: ${names.join(', ') || 'none'}`,
+        { field: short },
       );
     }
   }
-  return Object.fromEntries(names.map((name) => [name, shape[name as keyof T](source[name], `input.${name}`)])) as T;
+  // Own fields alone: every object inherits `constructor` and the like.
+  const given = (name: string): unknown => (Object.hasOwn(source, name) ? source[name] : undefined);
+  return Object.fromEntries(names.map((name) => [name, shape[name as keyof T](given(name), `input.${name}`)])) as T;
 }

@@ -43,7 +43,10 @@ export interface KernelContext {
     input?: unknown,
     options?: { deadlineMs?: number; correlation?: string },
   ): Promise<unknown>;
-  /** Runs `work` every `ms`, never twice at once; an error is logged, not lost. Ends with the kernel. */
+  /**
+   * Runs `work` every `ms`, never twice at once; an error is logged, not lost. Ends with the kernel.
+   * @throws GraceError `BAD_INPUT` when `ms` is not from 1 to 2^31-1
+   */
   every(ms: number, work: () => Promise<void> | void): void;
   readonly supervisor: SupervisorAccess;
   /** The broker's birth certificate; only in the kernel that runs the broker. */

@@ -1,17 +1,22 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { GraceError } from '@grace/contracts';
 
 /** A kernel's own SQLite file. WAL with full sync: what a statement has committed survives `kill -9` and power loss. */
 export interface KernelStore {
   readonly path: string;
   /** The database itself, for kernels with tables of their own. */
   readonly db: DatabaseSync;
-  /** Runs each migration once, in order, in a transaction; their number is kept in `user_version`. */
+  /** Runs each migration once, in order, in a transaction of its own; their number is kept in `user_version`. */
   migrate(migrations: readonly string[]): void;
-  /** Runs `work` in one transaction; rolls back when it throws. */
+  /**
+   * Runs `work` in one transaction; rolls back when it throws. Transactions do not nest.
+   * @throws GraceError `BAD_INPUT` when `work` is asynchronous: what comes after its first await would stand outside
+   */
   transaction<T>(work: () => T): T;
   /** Small state by key; values are JSON. */
   get<T>(key: string): T | undefined;
+  /** @throws GraceError `BAD_INPUT` for what JSON cannot say: undefined, functions, bigints, circles */
   set(key: string, value: unknown): void;
   delete(key: string): void;
   close(): void;
@@ -24,9 +29,14 @@ export function createStore(stateDir: string, file = 'store.sqlite'): KernelStor
   const open = (): DatabaseSync => {
     if (opened) return opened;
     const db = new DatabaseSync(path, { timeout: 2000 });
-    db.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
-    );
+    try {
+      db.exec(
+        'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
+      );
+    } catch (error) {
+      db.close();
+      throw error;
+    }
     opened = db;
     return db;
   };
@@ -37,9 +47,12 @@ export function createStore(stateDir: string, file = 'store.sqlite'): KernelStor
     },
     migrate(migrations) {
       const db = open();
-      const { user_version: done } = db.prepare('PRAGMA user_version').get() as { user_version: number };
-      for (let version = done; version < migrations.length; version++) {
+      const done = (): number => (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+      while (done() < migrations.length) {
         store.transaction(() => {
+          // Read again under the lock: the life before may still be ending, with the same migrations.
+          const version = done();
+          if (version >= migrations.length) return;
           db.exec(migrations[version]!);
           db.exec(`PRAGMA user_version = ${version + 1}`);
         });
@@ -50,10 +63,18 @@ export function createStore(stateDir: string, file = 'store.sqlite'): KernelStor
       db.exec('BEGIN IMMEDIATE');
       try {
         const value = work();
+        if (value instanceof Promise) {
+          value.catch(() => {});
+          throw new GraceError(
+            'BAD_INPUT',
+            'store.transaction: expected work that ends at once, got an async function',
+          );
+        }
         db.exec('COMMIT');
         return value;
       } catch (error) {
-        db.exec('ROLLBACK');
+        // A full disk has rolled back already; a second ROLLBACK would hide why.
+        if (db.isTransaction) db.exec('ROLLBACK');
         throw error;
       }
     },
@@ -64,7 +85,7 @@ export function createStore(stateDir: string, file = 'store.sqlite'): KernelStor
     set(key, value) {
       open()
         .prepare('INSERT INTO kv (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
-        .run(key, JSON.stringify(value));
+        .run(key, toJson(key, value));
     },
     delete(key) {
       open().prepare('DELETE FROM kv WHERE key = ?').run(key);
@@ -75,4 +96,15 @@ export function createStore(stateDir: string, file = 'store.sqlite'): KernelStor
     },
   };
   return store;
+}
+
+function toJson(key: string, value: unknown): string {
+  let why = `${typeof value} has no form in JSON`;
+  try {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text !== undefined) return text;
+  } catch (error) {
+    why = error instanceof Error ? error.message : String(error);
+  }
+  throw new GraceError('BAD_INPUT', `store.set("${key}"): expected a value that JSON can say: ${why}`, { key });
 }

@@ -1,6 +1,6 @@
 /** The supervisor process. No kernel code ever runs in it. `--plan FILE`: what to run; written by the command line. */
 import { parseArgs } from 'node:util';
-import { GraceError, toWireError } from '@grace/contracts';
+import { EXIT_STORAGE_FULL, GraceError, toWireError } from '@grace/contracts';
 import { readPlan } from './plan-file.ts';
 import { runSupervisor } from './supervisor.ts';
 
@@ -21,5 +21,5 @@ try {
   process.stderr.write(
     `${JSON.stringify({ grace: 'supervisor', error: { code: wire.code, message: wire.message } })}\n`,
   );
-  process.exit(1);
+  process.exit(wire.code === 'STORAGE_FULL' ? EXIT_STORAGE_FULL : 1);
 }

@@ -1,4 +1,3 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type AnyRecord, HOME, type SystemPlan, systemClock } from '@grace/contracts';
@@ -8,15 +7,14 @@ import { createFaultDesk } from './client/fault-desk.ts';
 import { listenControl } from './client/server.ts';
 import type { Command } from './core/events.ts';
 import { initialState } from './core/initial.ts';
-import { lockHome } from './home/lock.ts';
+import { takeHome } from './home/ground.ts';
 import { createIncidentFold } from './journal/incident-fold.ts';
-import { openJournal } from './journal/journal.ts';
 import { createLoop } from './loop.ts';
 import { createPulse } from './machine/pulse.ts';
 import { createBusCounters } from './process/bus-counters.ts';
 import { createCellChannels } from './process/cell-channels.ts';
 import { createCellProcesses } from './process/cell-processes.ts';
-import { createBusKey, createExecutor } from './process/executor.ts';
+import { createExecutor } from './process/executor.ts';
 import { createFeed } from './process/feed.ts';
 import { createKernelCommands } from './process/kernel-commands.ts';
 import { ENFORCEMENT, statusDocument } from './status/status.ts';
@@ -36,14 +34,8 @@ export interface RunningSupervisor {
  */
 export async function runSupervisor(plan: SystemPlan, planFile: string): Promise<RunningSupervisor> {
   const clock = systemClock;
-  const lock = lockHome(plan.home);
-  const journal = await openJournal(join(plan.home, HOME.journal), clock).catch((error) => {
-    lock.release();
-    throw error;
-  });
-  for (const folder of [HOME.logs, HOME.state]) mkdirSync(join(plan.home, folder), { recursive: true, mode: 0o700 });
-  const busKey = createBusKey();
-  writeFileSync(join(plan.home, HOME.busKey), busKey, { mode: 0o600 });
+  const ground = await takeHome(plan, clock);
+  const { journal, busKey } = ground;
 
   const bootWall = clock.wallMs();
   const initial = initialState(plan, clock.monoMs(), bootWall & 0x7fffffff, `inc-${bootWall.toString(36)}`);
@@ -108,10 +100,9 @@ export async function runSupervisor(plan: SystemPlan, planFile: string): Promise
 
   const link = { plan, journal, faults, emit: loop.emit, command: createKernelCommands(desk) };
   const server = await listenControl(join(plan.home, HOME.controlSocket), (socket) =>
-    acceptConnection({ desk, journal, loop, channels, link }, socket),
+    acceptConnection({ desk, journal, loop, channels, cells, link }, socket),
   ).catch(async (error) => {
-    await journal.close();
-    lock.release();
+    await ground.leave();
     throw error;
   });
 
@@ -136,9 +127,7 @@ export async function runSupervisor(plan: SystemPlan, planFile: string): Promise
     loop.stop();
     journal.append({ name: 'system:stopped', data: { left } });
     await server.close();
-    await journal.close();
-    for (const file of [HOME.busKey, HOME.busSocket, HOME.plan]) rmSync(join(plan.home, file), { force: true });
-    lock.release();
+    await ground.leave();
     ended.resolve(left);
   }
 

@@ -36,6 +36,8 @@ export function applyRecord(board: Board, record: AnyRecord): BoardKernel | unde
     case 'kernel:state':
       kernel.state = record.data.to;
       if (record.data.to === 'running') kernel.error = null;
+      if (record.data.to === 'failed' || record.data.to === 'quarantined')
+        kernel.error ??= { code: 'KERNEL_START', message: record.data.reason };
       if (record.data.to === 'starting' && record.cell !== undefined) kernel.cell = record.cell;
       return kernel;
     case 'kernel:ready':

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, open, rename, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fromWireError, GraceError, HOME, type SystemPlan, type WireError } from '@grace/contracts';
+import { EXIT_STORAGE_FULL, fromWireError, GraceError, HOME, type SystemPlan, type WireError } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
 import { connect } from './connect.ts';
 import { HOME_MARK, identify, isRunning, killAll, type ProcessId } from './processes.ts';
@@ -78,6 +78,7 @@ async function writePlan(plan: SystemPlan): Promise<string> {
     await writeFile(fresh, JSON.stringify(plan), { mode: 0o600 });
     await rename(fresh, file);
   } catch (error) {
+    await rm(fresh, { force: true });
     throw unusable(plan.home, error);
   }
   return file;
@@ -146,6 +147,9 @@ export function endedEarly(end: { code: number | null; signal: string | null }, 
     const { error } = JSON.parse(line) as { error: WireError };
     return fromWireError(error);
   }
+  // On a full disk the supervisor has nowhere to write its reason, so its exit code is the reason.
+  if (end.code === EXIT_STORAGE_FULL)
+    return new GraceError('STORAGE_FULL', 'the disk of the home is full: the system could not start');
   const how = end.signal ? `was ended by ${end.signal}` : `ended with exit code ${end.code}`;
   return new GraceError(
     'CONNECTION_CLOSED',

@@ -29,6 +29,7 @@ export interface ClientMethods {
   call: { params: { kernel: string; verb: string; input: unknown; from: string }; result: unknown };
   verbs: { params: { kernel: string }; result: string[] };
   incidents: { params: { id?: string }; result: Incident[] };
+  /** `last`: the last record of this page (`after` when it is empty); ask again from there until a page is empty. */
   'journal.read': {
     params: { after: number; limit: number; names?: EventName[] };
     result: { records: AnyRecord[]; last: number };

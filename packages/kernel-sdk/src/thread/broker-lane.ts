@@ -5,7 +5,10 @@ import type { BrokerAccess } from '../kernel.ts';
 
 type Client = Parameters<Parameters<BrokerAccess['onClient']>[0]>[0];
 
-/** What the kernel that runs the broker hears from its cell: clients to wire, journal records to publish. Both wait until it listens. */
+/**
+ * What the kernel that runs the broker hears from its cell: clients to wire, which wait until it listens, and journal records to publish,
+ * which the supervisor sends only to a running kernel.
+ */
 export function createBrokerLane(
   birth: BrokerBirth,
   bus: BusConnection,

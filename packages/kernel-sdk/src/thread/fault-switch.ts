@@ -2,7 +2,8 @@ import { GraceError, SLOT, type ThreadFault } from '@grace/contracts';
 
 /**
  * Faults a thread can do to itself. Loaded only in an armed system. When a fault ends stands in the telemetry slot, written by the cell
- * agent: so a lease that lapses ends even a thread that spins and hears no messages.
+ * agent: so a lease that lapses ends even a thread that spins and hears no messages, and one that has lapsed before the thread came to it
+ * does nothing.
  */
 export interface FaultSwitch {
   apply(kind: ThreadFault): void;
@@ -16,29 +17,24 @@ export function createFaultSwitch(slot: BigInt64Array): FaultSwitch {
   const faults: Record<ThreadFault, () => void> = {
     heartbeat_pause: () => {
       pausing = true;
-      bite();
     },
     cpu_spin: () => {
-      setImmediate(() => {
-        bite();
-        while (active());
-      });
+      while (active());
     },
     uncaught_throw: () => {
-      setImmediate(() => {
-        bite();
-        throw new GraceError('INTERNAL', 'drill: uncaught error in a kernel');
-      });
+      throw new GraceError('INTERNAL', 'drill: uncaught error in a kernel');
     },
-    process_exit: () => {
-      setImmediate(() => {
-        bite();
-        process.exit(7);
-      });
-    },
+    process_exit: () => process.exit(7),
   };
   return {
-    apply: (kind) => faults[kind](),
+    apply(kind) {
+      // In a turn of its own, so that the message that brought it is handled.
+      setImmediate(() => {
+        if (!active()) return;
+        bite();
+        faults[kind]();
+      });
+    },
     heartbeatPaused: () => {
       if (pausing && !active()) pausing = false;
       return pausing;

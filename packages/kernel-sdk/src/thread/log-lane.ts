@@ -4,8 +4,13 @@ import type { KernelLog } from '../kernel.ts';
 const LEVELS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50 } as const;
 type Level = keyof typeof LEVELS;
 
+/** Characters of a message, and of its fields as JSON, that are kept. */
+const MESSAGE_LENGTH = 8000;
+const FIELDS_LENGTH = 32_000;
+
 /** Records a thread may send in one second; what is over is dropped and counted, so that a log flood cannot fill the cell's memory. */
 const RECORDS_PER_SECOND = 1000;
+const WINDOW_MS = 1000;
 
 /** The thread's logger: counts every record in the telemetry slot, sends those of the wanted level to the cell's writer. */
 export function createLogLane(
@@ -13,37 +18,41 @@ export function createLogLane(
   minimum: Level,
   send: (record: Extract<FromThread, { t: 'log' }>) => void,
 ): KernelLog {
-  let windowStart = 0;
+  let windowStartMono = Number.NEGATIVE_INFINITY;
   let sent = 0;
   let dropped = 0;
+  let telling: NodeJS.Timeout | undefined;
+  const nextWindow = (): void => {
+    clearTimeout(telling);
+    const lost = dropped;
+    windowStartMono = performance.now();
+    sent = 0;
+    dropped = 0;
+    if (lost === 0) return;
+    send({
+      t: 'log',
+      level: LEVELS.warn,
+      wallMs: Date.now(),
+      message: `${lost} log records dropped: more than ${RECORDS_PER_SECOND} in a second`,
+    });
+  };
   const write = (level: Level, message: string, fields?: Record<string, unknown>): void => {
     Atomics.add(slot, SLOT.logs, 1n);
     if (level === 'error') Atomics.add(slot, SLOT.errors, 1n);
     if (LEVELS[level] < LEVELS[minimum]) return;
-    const now = Date.now();
-    if (now - windowStart >= 1000) {
-      const lost = dropped;
-      windowStart = now;
-      sent = 0;
-      dropped = 0;
-      if (lost > 0)
-        send({
-          t: 'log',
-          level: LEVELS.warn,
-          wallMs: now,
-          message: `${lost} log records dropped: more than ${RECORDS_PER_SECOND} in a second`,
-        });
-    }
+    const ageMs = performance.now() - windowStartMono;
+    if (ageMs >= WINDOW_MS) nextWindow();
     if (sent >= RECORDS_PER_SECOND) {
-      dropped++;
+      // A flood that is followed by silence is told too.
+      if (dropped++ === 0) telling = setTimeout(nextWindow, WINDOW_MS - ageMs).unref();
       return;
     }
     sent++;
     send({
       t: 'log',
       level: LEVELS[level],
-      wallMs: now,
-      message: String(message).slice(0, 8000),
+      wallMs: Date.now(),
+      message: (typeof message === 'string' ? message : JSON.stringify(cloneable(message))).slice(0, MESSAGE_LENGTH),
       ...(fields === undefined ? {} : { fields: cloneable(fields) }),
     });
   };
@@ -56,14 +65,16 @@ export function createLogLane(
   };
 }
 
-/** A log record must never throw because of what it carries. */
-function cloneable(fields: Record<string, unknown>): Record<string, unknown> {
+/** A log record must never throw because of what it carries, also where a module without types gives what is no record. */
+function cloneable(fields: unknown): Record<string, unknown> {
   try {
-    return JSON.parse(
-      JSON.stringify(fields, (_key, value) =>
-        typeof value === 'bigint' ? String(value) : value instanceof Error ? value.message : value,
-      ),
+    const text = JSON.stringify(fields, (_key, value) =>
+      typeof value === 'bigint' ? String(value) : value instanceof Error ? value.message : value,
     );
+    if (text.length > FIELDS_LENGTH)
+      return { fields: `left out: ${text.length} characters, kept are ${FIELDS_LENGTH}` };
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : { value };
   } catch {
     return { fields: 'could not be written as JSON' };
   }

@@ -24,7 +24,18 @@ export function createSupervisorLane(send: (message: FromThread) => void): Super
           reject(new GraceError('DEADLINE', `the supervisor did not answer "${command}" within ${deadlineMs} ms`));
         }, deadlineMs);
         pending.set(id, { resolve, reject, timer });
-        send({ t: 'command', id, command, input });
+        try {
+          send({ t: 'command', id, command, input });
+        } catch (error) {
+          pending.delete(id);
+          clearTimeout(timer);
+          reject(
+            new GraceError(
+              'BAD_INPUT',
+              `the input of "${command}" cannot leave the thread: ${error instanceof Error ? error.message : String(error)}`,
+            ),
+          );
+        }
       });
     },
     report: (event) => send({ t: 'report', event }),

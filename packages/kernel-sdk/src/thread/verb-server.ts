@@ -22,7 +22,12 @@ export function serveVerbs(port: MessagePort, kernel: HostedKernel): void {
       try {
         port.postMessage(message, transfer as never);
       } catch (error) {
-        port.postMessage({ ...message, value: { ok: false, error: toWireError(error) } });
+        const why = error instanceof Error ? error.message : String(error);
+        const value: VerbAnswer = {
+          ok: false,
+          error: { code: 'INTERNAL', message: `the answer cannot leave the thread: ${why}` },
+        };
+        port.postMessage({ ...message, value });
       }
     },
     addEventListener: (_type, listener) => {

@@ -1,11 +1,12 @@
 /** The entry of a cell: a host process for kernel threads. It dials the supervisor, and dials again when the supervisor comes back. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { GraceError, HOME, PROTOCOL } from '@grace/contracts';
+import { EXIT_STORAGE_FULL, GraceError, HOME, PROTOCOL } from '@grace/contracts';
 import { Channel, connectSocket } from '@grace/control';
+import { signIn } from '../home/former-cells.ts';
 import { readPlan } from '../plan-file.ts';
 import { type Agent, createAgent } from './agent.ts';
-import { openLogFile } from './log-file.ts';
+import { type LogFile, openLogFile } from './log-file.ts';
 
 const { values } = parseArgs({
   options: { plan: { type: 'string' }, cell: { type: 'string' }, incarnation: { type: 'string' } },
@@ -15,11 +16,7 @@ const incarnation = Number(values.incarnation);
 const plan = readPlan(values.plan!);
 process.title = `grace-cell ${cell}`;
 
-const logs = openLogFile(join(plan.home, HOME.logs, `${cell}.log`), {
-  level: plan.settings.logLevel,
-  maxBytes: plan.settings.logMaxBytes,
-  files: plan.settings.logFiles,
-});
+const { logs, signOut } = open();
 let channel: Channel | undefined;
 let leaving = false;
 
@@ -35,9 +32,24 @@ const agent: Agent = createAgent({
   exit() {
     leaving = true;
     logs.close();
+    signOut();
     process.exit(0);
   },
 });
+
+/** What a cell needs of the disk. A full one is an exit code: there is nowhere to write it down. */
+function open(): { logs: LogFile; signOut: () => void } {
+  const { logLevel: level, logMaxBytes: maxBytes, logFiles: files } = plan.settings;
+  try {
+    return {
+      logs: openLogFile(join(plan.home, HOME.logs, `${cell}.log`), { level, maxBytes, files }),
+      signOut: signIn(plan.home, cell),
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') process.exit(EXIT_STORAGE_FULL);
+    throw error;
+  }
+}
 
 /** Stays connected while there is a supervisor; without one for `orphanMs` it drains and ends, so nothing is left behind. */
 async function stayConnected(): Promise<void> {

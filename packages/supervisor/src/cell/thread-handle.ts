@@ -17,6 +17,7 @@ import {
   toWireError,
   type WireError,
 } from '@grace/contracts';
+import { logOutput } from './output-lane.ts';
 import { VerbCaller } from './verb-caller.ts';
 
 export interface ThreadHandle {
@@ -78,8 +79,12 @@ export function createThread(
     workerData: birth,
     transferList: wire?.kind === 'port' ? [port2, wire.port] : [port2],
     resourceLimits: { maxOldGenerationSizeMb: Math.max(16, Math.round(manifest.limits.heapBytes / 1024 ** 2)) },
-    stdin: false,
+    // What a kernel prints goes into the cell's log, which is bounded, and not onto a stream that is not.
+    stdout: true,
+    stderr: true,
   });
+  logOutput(worker.stdout, 30, events.onMessage);
+  logOutput(worker.stderr, 40, events.onMessage);
   const verbs = new VerbCaller(manifest.id, port1);
   const loaded = Promise.withResolvers<number>();
   const started = Promise.withResolvers<string[]>();

@@ -5,6 +5,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { Loop } from '../loop.ts';
 import type { CellChannels } from '../process/cell-channels.ts';
 import { answerCell, type CellLinkParts, takeCellNotice } from '../process/cell-link.ts';
+import type { CellProcesses } from '../process/cell-processes.ts';
 import { followJournal } from './follower.ts';
 import { type ClientSession, createClientMethods, type Desk } from './methods.ts';
 
@@ -13,6 +14,7 @@ export interface ConnectionParts {
   journal: Journal;
   loop: Loop;
   channels: CellChannels;
+  cells: Pick<CellProcesses, 'isChild'>;
   link: CellLinkParts;
 }
 
@@ -37,8 +39,9 @@ export function acceptConnection(parts: ConnectionParts, socket: Socket): void {
     incarnation,
     pid,
   }: SupervisorMethods['cell.hello']['params']): { cell: string } => {
-    if (protocol !== PROTOCOL || loop.state.cells[cell]?.incarnation !== incarnation) {
-      throw new GraceError('PROTOCOL', `no cell "${cell}" of incarnation ${incarnation} is expected`);
+    const expected = loop.state.cells[cell]?.incarnation === incarnation && parts.cells.isChild(cell, pid);
+    if (protocol !== PROTOCOL || !expected) {
+      throw new GraceError('PROTOCOL', `no cell "${cell}" of incarnation ${incarnation} with pid ${pid} is expected`);
     }
     isCell = true;
     channels.joined(cell, incarnation, channel);

@@ -138,9 +138,8 @@ function threadExit(draft: Draft, event: Extract<CoreEvent, { t: 'exited' }>, ke
     },
     kernel.correlation,
   );
-  const reason = event.error
-    ? `${event.error.code}: ${event.error.message}`
-    : `its thread ended with code ${event.code}`;
+  const because = event.error ?? (expected && kernel.after === 'restart' ? kernel.error : null);
+  const reason = because ? `${because.code}: ${because.message}` : `its thread ended with code ${event.code}`;
   if (!expected) {
     kernel.error = event.error ?? { code: 'KERNEL_GONE', message: reason };
     kernel.cause = kernel.state === 'running' ? (event.code === 0 && !event.error ? 'ended' : 'crash') : 'start';

@@ -24,8 +24,8 @@ export type DownCause =
 
 const FREE_OF_CHARGE = new Set<string>(['cell', 'manual', 'isolate']);
 
-/** Errors that no restart can cure. */
-const INCURABLE = new Set(['KERNEL_MISSING', 'KERNEL_INVALID']);
+/** Errors that no restart soon can cure. */
+const INCURABLE = new Set(['KERNEL_MISSING', 'KERNEL_INVALID', 'STORAGE_FULL']);
 
 /** How long `terminate()` may take before only the end of the process helps, ms. Measured: 2-4 ms for loops, never for native blocks. */
 const TERMINATE_DEADLINE_MS = 1000;

@@ -8,6 +8,9 @@ import { continueStop } from './stop.ts';
 /** A host process that does not dial in within this long is killed and started again, ms. */
 const CELL_START_MS = 10_000;
 
+/** A cell sends samples twice a second; after this long without one its kernels are asked whether they do their job, ms. */
+const SILENT_MS = 2000;
+
 /** Everything that is due. Called after each event and at least every `TICK_MS`. */
 export function whatIsDue(draft: Draft): void {
   if (draft.state.phase === 'stopping') {
@@ -30,7 +33,8 @@ export function whatIsDue(draft: Draft): void {
       });
     } else if (kernel.state === 'probing' && probeDue) askProbe(draft, id, Math.max(1, kernel.dueMono - draft.now));
     else if (kernel.state === 'running') {
-      if (probeDue) askProbe(draft, id, kernel.manifest.probe.deadlineMs);
+      const heard = !isSilent(draft, kernel.cell) || draft.now - kernel.probe.askedMono <= SILENT_MS;
+      if (probeDue || !heard) askProbe(draft, id, kernel.manifest.probe.deadlineMs);
       if (kernel.attempt > 0 && draft.now - kernel.since > kernel.manifest.restart.resetAfterMs) kernel.attempt = 0;
     } else if (kernel.state === 'waiting' && draft.cell(kernel.cell).state === 'down') ensureCell(draft, kernel.cell);
   }
@@ -42,6 +46,12 @@ export function whatIsDue(draft: Draft): void {
   }
   calmViolations(draft);
   announceReady(draft);
+}
+
+/** The agent of a cell has not been heard for a while: frozen, or starved itself. */
+function isSilent(draft: Draft, id: string): boolean {
+  const cell = draft.cell(id);
+  return cell.state === 'online' && cell.sample !== null && draft.now - cell.sample.atMono > SILENT_MS;
 }
 
 /** The boot is over when every kernel is running or will not be, or when its deadline has passed. */

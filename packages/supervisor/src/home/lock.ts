@@ -2,7 +2,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { GraceError, HOME } from '@grace/contracts';
 
-interface Owner {
+/** A process that cannot be mistaken for a later one of the same pid. */
+export interface Owner {
   pid: number;
   /** Start time of the process in clock ticks since boot: a pid that was given to another process is not the owner. */
   startTicks: string;
@@ -14,7 +15,7 @@ interface Owner {
  */
 export function lockHome(home: string): { release(): void } {
   const path = join(home, HOME.lock);
-  const me: Owner = { pid: process.pid, startTicks: startTicks(process.pid) ?? '' };
+  const me = thisProcess();
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     for (let attempt = 0; ; attempt++) {
@@ -24,7 +25,7 @@ export function lockHome(home: string): { release(): void } {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3) throw error;
         const owner = readOwner(path);
-        if (owner && startTicks(owner.pid) === owner.startTicks) {
+        if (owner && lives(owner)) {
           throw new GraceError(
             'HOME_TAKEN',
             `the system with pid ${owner.pid} runs in ${home}; stop it first (grace stop), or choose another --home`,
@@ -40,12 +41,20 @@ export function lockHome(home: string): { release(): void } {
   }
 }
 
+export function thisProcess(): Owner {
+  return { pid: process.pid, startTicks: startTicks(process.pid) ?? '' };
+}
+
+export function lives(owner: Owner): boolean {
+  return startTicks(owner.pid) === owner.startTicks;
+}
+
 function release(path: string, me: Owner): void {
   const owner = readOwner(path);
   if (owner?.pid === me.pid && owner.startTicks === me.startTicks) rmSync(path, { force: true });
 }
 
-function readOwner(path: string): Owner | undefined {
+export function readOwner(path: string): Owner | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Owner;
   } catch {

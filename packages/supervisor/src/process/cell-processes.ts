@@ -6,7 +6,8 @@ import { HOME, type SystemPlan } from '@grace/contracts';
 export interface CellProcesses {
   spawn(cell: string, incarnation: number): void;
   kill(cell: string): void;
-  pids(): number[];
+  /** Whether this is the process that was started for the cell last. */
+  isChild(cell: string, pid: number): boolean;
   /** Resolves when no child is left, or after the deadline; what is left then is killed. */
   allEnded(deadlineMs: number): Promise<string[]>;
 }
@@ -50,7 +51,7 @@ export function createCellProcesses(plan: SystemPlan, planFile: string, onExit: 
     kill(cell) {
       children.get(cell)?.kill('SIGKILL');
     },
-    pids: () => [...children.values()].map((child) => child.pid).filter((pid) => pid !== undefined),
+    isChild: (cell, pid) => children.get(cell)?.pid === pid,
     async allEnded(deadlineMs) {
       const end = performance.now() + deadlineMs;
       while (children.size > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
