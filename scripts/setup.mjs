@@ -35,7 +35,8 @@ function dependenciesAreStale() {
 }
 
 function installDependencies() {
-  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { config } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const packageManager = `pnpm@${config.pnpm}`;
   say(`installing dependencies with ${packageManager} (once)`);
   run(
     'npx',
