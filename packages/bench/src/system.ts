@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { AnyRecord, StatusDocument } from '@grace/contracts';
+import { type AnyRecord, type StatusDocument, systemClock } from '@grace/contracts';
 import { type ControlClient, connectControl } from '@grace/control';
 
 const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url));
@@ -37,12 +37,15 @@ export async function bootSystem(withBenchKernels: boolean): Promise<BenchSystem
   await grace('boot', '--detach');
   const bootMs = performance.now() - started;
   const client = await connectControl(home, { role: 'client', name: 'bench' });
-  const waiting = new Map<string, (mono: number) => void>();
+  const waiting = new Map<string, { since: number; resolve: (mono: number) => void }>();
   client.onNotice('journal', ({ records }) => {
     for (const record of records as AnyRecord[]) {
       if (record.name !== 'kernel:ready' || record.kernel === undefined) continue;
-      waiting.get(record.kernel)?.(record.monoMs);
+      const waiter = waiting.get(record.kernel);
+      // The records of a restart before may still be on their way.
+      if (waiter === undefined || record.monoMs < waiter.since) continue;
       waiting.delete(record.kernel);
+      waiter.resolve(record.monoMs);
     }
   });
   const { last } = await client.request('journal.read', { after: 0, limit: 10_000 });
@@ -56,9 +59,12 @@ export async function bootSystem(withBenchKernels: boolean): Promise<BenchSystem
     nextReady: (id) =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => reject(new Error(`${id} was not ready again within 30 s`)), 30_000);
-        waiting.set(id, (mono) => {
-          clearTimeout(timer);
-          resolve(mono);
+        waiting.set(id, {
+          since: systemClock.monoMs(),
+          resolve: (mono) => {
+            clearTimeout(timer);
+            resolve(mono);
+          },
         });
       }),
     async stop() {

@@ -1,4 +1,4 @@
-import { connectSocket } from '@grace/control';
+import { connectSocket } from '@grace/control/connect';
 import type { BrokerFrame, ClientFrame } from '../wire/frames.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
 import type { Session } from './session.ts';

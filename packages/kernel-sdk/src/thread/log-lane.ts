@@ -52,7 +52,10 @@ export function createLogLane(
       t: 'log',
       level: LEVELS[level],
       wallMs: Date.now(),
-      message: (typeof message === 'string' ? message : JSON.stringify(cloneable(message))).slice(0, MESSAGE_LENGTH),
+      message: (typeof message === 'object' ? JSON.stringify(cloneable(message)) : String(message)).slice(
+        0,
+        MESSAGE_LENGTH,
+      ),
       ...(fields === undefined ? {} : { fields: cloneable(fields) }),
     });
   };

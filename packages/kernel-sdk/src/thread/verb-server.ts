@@ -22,10 +22,14 @@ export function serveVerbs(port: MessagePort, kernel: HostedKernel): void {
       try {
         port.postMessage(message, transfer as never);
       } catch (error) {
+        const said = message.value as VerbAnswer | undefined;
         const why = error instanceof Error ? error.message : String(error);
         const value: VerbAnswer = {
           ok: false,
-          error: { code: 'INTERNAL', message: `the answer cannot leave the thread: ${why}` },
+          error:
+            said?.ok === false
+              ? { code: said.error.code, message: said.error.message }
+              : { code: 'INTERNAL', message: `the answer cannot leave the thread: ${why}` },
         };
         port.postMessage({ ...message, value });
       }

@@ -9,14 +9,14 @@ import {
 } from '@grace/contracts';
 import { BROKER, createBusWiring } from './bus-wiring.ts';
 import { createFaultHost } from './fault-host.ts';
-import type { LogFile } from './log-file.ts';
+import type { LogWriter } from './log-writer.ts';
 import { createSampler } from './sampler.ts';
 import { createThread, type ThreadHandle, within } from './thread-handle.ts';
 
 export interface AgentParts {
   plan: SystemPlan;
   cell: string;
-  logs: LogFile;
+  logs: LogWriter;
   notice(name: string, data: unknown): void;
   /** A kernel's request to the supervisor. */
   ask(method: string, params: unknown, deadlineMs: number): Promise<unknown>;

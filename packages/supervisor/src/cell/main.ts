@@ -6,7 +6,7 @@ import { Channel, connectSocket } from '@grace/control';
 import { signIn } from '../home/former-cells.ts';
 import { readPlan } from '../plan-file.ts';
 import { type Agent, createAgent } from './agent.ts';
-import { type LogFile, openLogFile } from './log-file.ts';
+import { createLogWriter, type LogWriter } from './log-writer.ts';
 
 const { values } = parseArgs({
   options: { plan: { type: 'string' }, cell: { type: 'string' }, incarnation: { type: 'string' } },
@@ -31,18 +31,19 @@ const agent: Agent = createAgent({
       : Promise.reject(new GraceError('NOT_RUNNING', 'the supervisor is not connected at the moment')),
   exit() {
     leaving = true;
-    logs.close();
-    signOut();
-    process.exit(0);
+    void logs.close().finally(() => {
+      signOut();
+      process.exit(0);
+    });
   },
 });
 
 /** What a cell needs of the disk. A full one is an exit code: there is nowhere to write it down. */
-function open(): { logs: LogFile; signOut: () => void } {
+function open(): { logs: LogWriter; signOut: () => void } {
   const { logLevel: level, logMaxBytes: maxBytes, logFiles: files } = plan.settings;
   try {
     return {
-      logs: openLogFile(join(plan.home, HOME.logs, `${cell}.log`), { level, maxBytes, files }),
+      logs: createLogWriter(join(plan.home, HOME.logs, `${cell}.log`), { level, maxBytes, files }),
       signOut: signIn(plan.home, cell),
     };
   } catch (error) {

@@ -6,7 +6,6 @@ import {
   systemClock,
   type ThreadSample,
 } from '@grace/contracts';
-import pidusage from 'pidusage';
 import { readThreadTimes } from './proc-thread.ts';
 import { type ThreadHandle, within } from './thread-handle.ts';
 
@@ -44,8 +43,9 @@ export function createSampler(
   const watched = new WeakMap<ThreadHandle, Watched>();
   let lastWatch = systemClock.monoMs();
   let lastSample = 0;
-  let lastHeap = 0;
-  let lastUsage = 0;
+  // Boot is not the time for what can wait.
+  let lastHeap = lastWatch;
+  let lastUsage = lastWatch;
   let usage: { cpuPercent: number; rssBytes: number } | null = null;
   let agentLagMs = 0;
   let stopped = false;
@@ -132,7 +132,11 @@ export function createSampler(
   const readUsage = (now: number): void => {
     if (now - lastUsage < USAGE_EVERY_MS) return;
     lastUsage = now;
-    within(pidusage(process.pid), HEAP_DEADLINE_MS, 'process usage').then(
+    within(
+      import('pidusage').then(({ default: pidusage }) => pidusage(process.pid)),
+      HEAP_DEADLINE_MS,
+      'process usage',
+    ).then(
       (read) => {
         usage = { cpuPercent: Math.round(read.cpu * 10) / 10, rssBytes: read.memory };
       },
