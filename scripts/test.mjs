@@ -5,6 +5,9 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pinnedNode, root, setUp } from './setup.mjs';
 
+/** A test file that never ends is a failure, and must not keep the machine. */
+const WHOLE_MS = 30 * 60_000;
+
 setUp();
 const [major] = process.versions.node.split('.').map(Number);
 if (major < 24) {
@@ -33,6 +36,8 @@ const result = spawnSync(
     `--test-reporter=${join(root, 'scripts/reporter.mjs')}`,
     ...files,
   ],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, stdio: 'inherit', timeout: WHOLE_MS, killSignal: 'SIGKILL' },
 );
+if (result.status === null)
+  console.log(`\nthe tests did not end within ${WHOLE_MS / 60_000} minutes\n0 passed, 1 failed`);
 process.exit(result.status ?? 70);

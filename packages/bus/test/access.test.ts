@@ -81,11 +81,13 @@ for (const wire of WIRES) {
         statistics.muted.map(({ principal, denied }) => ({ principal, denied })),
         [{ principal: 'intruder', denied: 1001 }],
       );
-      const told = bed.events.filter(({ type }) => type === 'denied' || type === 'muted');
-      assert.deepEqual(told, [
+      const told = () => bed.events.filter(({ type }) => type === 'denied' || type === 'muted');
+      assert.deepEqual(told(), [
         { type: 'denied', principal: 'intruder', subject: 'system.control.stop', count: 1, sinceMs: 0 },
         { type: 'muted', principal: 'intruder', periodMs: MUTE.periodMs, denied: MUTE.threshold },
       ]);
+      await poll('the denials before the mute are told', () => told().length === 3);
+      assert.equal((told()[2] as { count: number }).count, MUTE.threshold - 1);
     });
 
     test('a mute ends by itself and by order; the next one is longer', async (t) => {
@@ -143,6 +145,8 @@ for (const wire of WIRES) {
       const permit = bed.broker.permit({ ...wish, untilMono: now() + 60_000 });
       assert.deepEqual(bed.broker.permits(), [permit]);
       assert.equal(await codeOf(intruder.publish('drill.a', 1)), 'accepted');
+      const another = await bed.connect(wire, 'another', outside);
+      assert.equal(await codeOf(another.publish('drill.a', 1)), 'BUS_DENIED');
       assert.equal(await codeOf(intruder.publish('system.control.stop', 1)), 'BUS_DENIED');
       assert.equal(await codeOf(writer.publish('drill.a', 1)), 'accepted');
       await intruder.subscribe('drill.>', ({ payload }) => void got.push(payload));

@@ -68,6 +68,7 @@ test('a request that waits in front of a slow subscriber past its deadline is no
   });
   const codes = [1, 2].map((n) => codeOf(asker.request('ask.it', n, { deadlineMs: 60 })));
   assert.deepEqual(await Promise.all(codes), ['BUS_DEADLINE', 'BUS_DEADLINE']);
+  await poll('the second is given up while the first is still under way', () => bed.broker.statistics().expired === 1);
   go();
   await poll('all is settled', () => bed.broker.statistics().waiting === 0);
   assert.deepEqual(got, [1]);
@@ -155,4 +156,78 @@ test('a muted flood is answered together, so that it costs little', async (t) =>
   await poll('all are refused', () => refused() === frames);
   assert.ok(loud.got.length < frames / 10, `${loud.got.length} answers to ${frames} messages`);
   assert.equal(bed.broker.statistics().denied, frames);
+});
+
+test('control goes first whatever order and priority its sender states', async (t) => {
+  const bed = await createBed();
+  t.after(() => bed.close());
+  const [sender, receiver] = [speak(bed.raw('sender')), speak(bed.raw('receiver'))];
+  receiver.send(['subscribe', 1, '>', null, null]);
+  await poll('it is subscribed', () => receiver.got.length === 2);
+  const message = (subject: string, flags: number): unknown[] => [subject, flags, subject, later(), null, 1];
+  const [control, normal, bulk] = [0, 1, 2];
+  const order = [message('b', bulk), message('n', normal), message('c', control), message('system.control', bulk)];
+  sender.send(['batch', 1, order.length, 0, 0, 0, ...order.flat()]);
+  await poll('it arrived', () => receiver.got.length === 3);
+  const ids = receiver.got[2]!.filter((_, i) => i >= 6 && (i - 6) % 9 === 3);
+  assert.deepEqual(ids, ['c', 'system.control', 'n', 'b']);
+});
+
+test('messages held for a slow subscriber are bounded for each client', async (t) => {
+  const bed = await createBed();
+  t.after(() => bed.close());
+  const [sender, slow] = [speak(bed.raw('sender')), speak(bed.raw('slow'))];
+  const other = await bed.connect('port', 'other');
+  slow.send(['subscribe', 1, 'task.*', null, null]);
+  await poll('it is subscribed', () => slow.got.length === 2);
+  const [perFrame, frames] = [200, 60];
+  for (let f = 0; f < frames; f++) {
+    const messages: unknown[] = [];
+    for (let i = 0; i < perFrame; i++) messages.push('task.a', 1, `h-${f}-${i}`, later(), null, 1);
+    sender.send(['batch', 1 + f * perFrame, perFrame, 0, 0, 0, ...messages]);
+    // Its answer comes when the broker has had a turn.
+    await other.publish('other', f);
+  }
+  const refused = () =>
+    sender.got
+      .filter(([kind]) => kind === 'batch')
+      .flatMap((frame) => {
+        const from = 6 + (frame[3] as number);
+        return frame[4] === 0 ? [] : [(frame[from + 1] as number) - (frame[from] as number) + 1];
+      })
+      .reduce((sum, count) => sum + count, 0);
+  // The subscriber's window and queue take 2024, the broker holds 4096, all others are refused.
+  await poll('the rest is refused', () => refused() === frames * perFrame - 2024 - 4096);
+});
+
+test('an asker hears one answer, also when two answer or the only one gives up', async (t) => {
+  const bed = await createBed();
+  t.after(() => bed.close());
+  const [asker, one, two] = [speak(bed.raw('asker')), speak(bed.raw('one')), speak(bed.raw('two'))];
+  for (const responder of [one, two]) responder.send(['subscribe', 1, 'ask.both', null, null]);
+  one.send(['subscribe', 2, 'ask.one', null, null]);
+  await poll('both are subscribed', () => one.got.length === 3 && two.got.length === 2);
+  const answers = () =>
+    asker.got.filter((frame) => frame[0] === 'batch' && frame[5] !== 0).map((frame) => frame.slice(-3));
+  asker.send(['batch', 1, 1, 0, 0, 0, 'ask.both', 5, 'q1', later(), null, 1]);
+  await poll('both have it', () => one.got.length === 4 && two.got.length === 3);
+  for (const responder of [one, two]) responder.send(['batch', 1, 0, 2, 0, 3, 1, 1, 1, 1, '"answer"']);
+  await poll('all is handled', () => bed.broker.statistics().handled === 2);
+  asker.send(['batch', 2, 1, 0, 0, 0, 'ask.one', 5, 'q2', later(), null, 1]);
+  await poll('it has it', () => one.got.length === 5);
+  one.send(['batch', 1, 0, 0, 2, 0, 2, 2]);
+  await poll('the second is answered', () => answers().length === 2);
+  assert.deepEqual(answers()[0], [1, 1, '"answer"']);
+  assert.match(answers()[1]![2] as string, /BUS_NO_RESPONDERS/);
+});
+
+test('a number used for two subscriptions ends the wire', async (t) => {
+  const bed = await createBed();
+  t.after(() => bed.close());
+  const port = bed.raw('odd');
+  const odd = speak(port);
+  const closed = new Promise((resolve) => port.once('close', resolve));
+  odd.send(['subscribe', 1, 'a', null, null]);
+  odd.send(['subscribe', 1, 'b', null, null]);
+  await closed;
 });

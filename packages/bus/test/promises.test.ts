@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Message } from '@grace/bus/client';
+import { createBusClient, type Message } from '@grace/bus/client';
 import { GraceError } from '@grace/contracts';
 import { poll } from '@grace/testkit';
 import { codeOf, createBed, tally, WIRES } from './bed.ts';
@@ -60,6 +60,7 @@ for (const wire of WIRES) {
         'text \ud83d\ude00 \u0000 \ud800',
         [1, [2, [3]]],
         [undefined, 1],
+        [Number.NaN, -0, Number.NEGATIVE_INFINITY],
         // biome-ignore lint/suspicious/noSparseArray: a hole must stay a hole
         [1, , 3],
         { a: { b: undefined } },
@@ -228,6 +229,9 @@ for (const wire of WIRES) {
       assert.equal(await codeOf(a.publish('task.a', new Uint8Array(2000))), 'BUS_TOO_LARGE');
       assert.equal(await codeOf(a.publish('task.a', 'x'.repeat(900))), 'accepted');
       assert.equal(await codeOf(a.publish('task.a', 1, { deadlineMs: Number.NaN })), 'BAD_INPUT');
+      await bed.broker.close();
+      await poll('the wire is gone', () => !a.connected);
+      assert.equal(await codeOf(a.publish('task.a', 'x'.repeat(2000))), 'BUS_TOO_LARGE');
     });
 
     test('an answer that is too large fails the request with that code', async (t) => {
@@ -279,3 +283,13 @@ for (const wire of WIRES) {
     });
   });
 }
+
+test('closing a client that never had a wire rejects what waits in it', async () => {
+  const client = createBusClient();
+  const waiting = [client.publish('task.a', 1), client.request('task.a', 1), client.subscribe('task.a', () => {})];
+  const codes = Promise.all(waiting.map(codeOf));
+  assert.equal(client.counters().outbox, 2);
+  await client.close();
+  assert.deepEqual(await codes, ['BUS_CLOSED', 'BUS_CLOSED', 'BUS_CLOSED']);
+  assert.equal(client.counters().outbox, 0);
+});

@@ -126,6 +126,18 @@ describe('the socket', () => {
     );
   });
 
+  test('does not keep the broker from closing while somebody dialled and says nothing', async (t) => {
+    const bed = await createBed();
+    t.after(() => bed.close());
+    const socket = createConnection(bed.socket);
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    const closed = once(socket.resume(), 'close');
+    await (await bed.connect('socket', 'other')).publish('task.a', 1);
+    await bed.broker.close();
+    await closed;
+  });
+
   test('a process whose clients and broker are closed ends by itself', async () => {
     const script = `
       import { MessageChannel } from 'node:worker_threads';

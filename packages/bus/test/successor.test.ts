@@ -150,3 +150,37 @@ test('a wire that breaks after the broker accepted does not deliver the message 
   assert.deepEqual(got, ['once', 'after']);
   assert.equal(publisher.counters().resent, 1);
 });
+
+test('what the broker before had delivered is not handled again when its publisher sends it to the successor', async (t) => {
+  const [first, second] = [await createBed(), await createBed()];
+  t.after(() => Promise.all([first.close(), second.close()]));
+  const [publisher, subscriber] = [createBusClient(), createBusClient()];
+  t.after(() => Promise.all([publisher.close(), subscriber.close()]));
+  const got: unknown[] = [];
+  const wire = (bed: typeof first, client: typeof publisher, principal: string): void => {
+    const { port1, port2 } = new MessageChannel();
+    bed.broker.attach(port1, identity(principal));
+    client.attach(port2);
+  };
+  wire(first, subscriber, 'subscriber');
+  await subscriber.subscribe('task.*', ({ payload }) => void got.push(payload));
+  // A publisher whose acceptance never comes back.
+  const deaf = new MessageChannel();
+  const inner = new MessageChannel();
+  first.broker.attach(inner.port1, identity('publisher'));
+  deaf.port1.on('message', (frame) => inner.port2.postMessage(frame));
+  inner.port2.on('message', (frame) => frame[0] === 'welcome' && deaf.port1.postMessage(frame));
+  publisher.attach(deaf.port2);
+  const sent = publisher.publish('task.a', 'once', { deadlineMs: 60_000 });
+  await poll('it was handled', () => got.length === 1);
+  inner.port2.close();
+  deaf.port1.close();
+  wire(second, subscriber, 'subscriber');
+  await poll('the subscriber is at the successor', () => subscriber.connected);
+  wire(second, publisher, 'publisher');
+  await sent;
+  await publisher.publish('task.a', 'after');
+  await poll('the next arrived', () => got.length === 2);
+  assert.deepEqual(got, ['once', 'after']);
+  assert.equal(subscriber.counters().dropped, 1);
+});

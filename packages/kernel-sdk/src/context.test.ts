@@ -15,6 +15,15 @@ const withContext = (id: string): { kernel: ReturnType<typeof defineKernel>; con
   return { kernel, context: () => held };
 };
 
+test('a context holds what is documented, and nothing of its host', async (t) => {
+  const { kernel, context } = withContext('mine');
+  await openBed(t).host(kernel);
+  assert.deepEqual(Object.keys(context()).sort(), [
+    ...['broker', 'bus', 'call', 'clock', 'config', 'every', 'id', 'incarnation', 'log', 'signal'],
+    ...['stateDir', 'store', 'supervisor'],
+  ]);
+});
+
 test('periodic work never runs twice at once, and its errors are logged', async (t) => {
   const logged: Logged[] = [];
   const { kernel, context } = withContext('mine');
@@ -29,7 +38,7 @@ test('periodic work never runs twice at once, and its errors are logged', async 
     runs++;
     mostAtOnce = Math.max(mostAtOnce, ++atOnce);
     const until = turns + 5;
-    await poll('five periods are over', () => turns >= until);
+    await poll('five periods are over', () => turns >= until || context().signal.aborted);
     atOnce--;
     throw new Error(`run ${runs}`);
   });

@@ -24,14 +24,25 @@ const CALL_DEADLINE_MS = 5000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export function createContext(parts: ContextParts): KernelContext {
+  const { id, incarnation, config, stateDir, bus, store, log, clock, signal, supervisor, broker } = parts;
   return {
-    ...parts,
+    id,
+    incarnation,
+    config,
+    stateDir,
+    bus,
+    store,
+    log,
+    clock,
+    signal,
+    supervisor,
+    broker,
     call: (kernel, verb, input, options = {}) =>
-      parts.bus.request(`kernel.${kernel}.call.${verb}`, input ?? {}, { deadlineMs: CALL_DEADLINE_MS, ...options }),
+      bus.request(`kernel.${kernel}.call.${verb}`, input ?? {}, { deadlineMs: CALL_DEADLINE_MS, ...options }),
     every(ms, work) {
       if (!(ms >= 1 && ms <= MAX_TIMER_MS))
         throw new GraceError('BAD_INPUT', `ctx.every: expected milliseconds from 1 to ${MAX_TIMER_MS}, got ${ms}`);
-      if (parts.signal.aborted) return;
+      if (signal.aborted) return;
       let busy = false;
       const run = async (): Promise<void> => {
         if (busy) return;
@@ -39,13 +50,13 @@ export function createContext(parts: ContextParts): KernelContext {
         try {
           await work();
         } catch (error) {
-          parts.log.error('periodic work failed', { error: error instanceof Error ? error.message : String(error) });
+          log.error('periodic work failed', { error: error instanceof Error ? error.message : String(error) });
         } finally {
           busy = false;
         }
       };
       const timer = setInterval(() => void run(), ms);
-      parts.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+      signal.addEventListener('abort', () => clearInterval(timer), { once: true });
     },
   };
 }

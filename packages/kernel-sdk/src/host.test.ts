@@ -154,6 +154,18 @@ test('drain aborts the signal first, lets the kernel finish with its store and b
   ctx!.store.close();
 });
 
+test('a kernel that drains answers what is under way and takes nothing new', async (t) => {
+  const held = Promise.withResolvers<string>();
+  const kernel = await openBed(t).host(
+    of({ verbs: { wait: () => held.promise }, drain: () => void held.resolve('done') }),
+  );
+  const underWay = kernel.invoke('wait', {}, META);
+  const drained = kernel.drain();
+  await assert.rejects(kernel.invoke('wait', {}, META), graceError('KERNEL_NOT_RUNNING', /^mine is draining/));
+  await drained;
+  assert.equal(await underWay, 'done');
+});
+
 test('bus and store are closed also when the own drain throws', async (t) => {
   const bed = openBed(t);
   const bus = bed.client('mine');

@@ -19,7 +19,7 @@ export interface HostedKernel {
   readonly verbs: string[];
   invoke(verb: string, input: unknown, meta: VerbMeta): Promise<unknown>;
   probe(): Promise<Record<string, unknown>>;
-  /** Aborts the context's signal, lets the kernel finish, closes bus and store, also when the kernel's own drain throws. Done once. */
+  /** Aborts the context's signal, takes no more verbs, lets the kernel finish, closes bus and store, also when the kernel's own drain throws. Done once. */
   drain(): Promise<void>;
 }
 
@@ -61,6 +61,9 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
   const names = Object.keys(verbs);
 
   const invoke = async (verb: string, input: unknown, meta: VerbMeta): Promise<unknown> => {
+    if (ending.signal.aborted) {
+      throw new GraceError('KERNEL_NOT_RUNNING', `${parts.id} is draining and takes nothing new`, { kernel: parts.id });
+    }
     if (!Object.hasOwn(verbs, verb)) {
       const short = String(verb).slice(0, NAME_LENGTH);
       throw new GraceError(

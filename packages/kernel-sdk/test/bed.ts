@@ -106,13 +106,28 @@ export function verbsOf(port: MessagePort): Comlink.Remote<VerbEndpoint> {
 }
 
 /** Polls until `condition` gives a truthy value, and returns it. */
-export async function poll<T>(what: string, condition: () => T | Promise<T>, deadlineMs = 30_000): Promise<T> {
+export async function poll<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  deadlineMs = 30_000,
+): Promise<Exclude<T, null | undefined | false>> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     const value = await condition();
-    if (value) return value;
+    if (value) return value as Exclude<T, null | undefined | false>;
     if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Rejects when nothing has settled in time, so that a lost answer fails a test and does not hold it. */
+export async function within<T>(what: string, work: Promise<T>, deadlineMs = 30_000): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not within ${deadlineMs} ms: ${what}`)), deadlineMs);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

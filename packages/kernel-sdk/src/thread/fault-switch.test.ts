@@ -86,13 +86,13 @@ test('a spin ends by itself when its lease is not renewed', async (t) => {
 
 test('an uncaught error ends the thread with what was thrown', async (t) => {
   const thread = await openThread(t);
-  const failed = once(thread.worker, 'error');
-  const ended = once(thread.worker, 'exit');
+  const failed = Promise.withResolvers<Error>();
+  const ended = Promise.withResolvers<number>();
+  thread.worker.on('error', failed.resolve).on('exit', ended.resolve);
   thread.lease();
   thread.apply('uncaught_throw');
-  const [error] = await failed;
-  assert.match(error.message, /drill: uncaught error/);
-  assert.deepEqual(await ended, [1]);
+  assert.match((await failed.promise).message, /drill: uncaught error/);
+  assert.equal(await ended.promise, 1);
   assert.equal(thread.bit(), true);
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import { GraceError, type VerbAnswer } from '@grace/contracts';
-import { openBed, verbsOf } from '../../test/bed.ts';
+import { openBed, verbsOf, within } from '../../test/bed.ts';
 import { defineKernel } from '../kernel.ts';
 import { serveVerbs } from './verb-server.ts';
 
@@ -39,7 +39,8 @@ async function serve(t: TestContext) {
   const remote = verbsOf(port1);
   return {
     probe: () => remote.probe(),
-    ask: (verb: string, input: unknown = {}): Promise<VerbAnswer> => remote.invoke(verb, input, META),
+    ask: (verb: string, input: unknown = {}): Promise<VerbAnswer> =>
+      within<VerbAnswer>(`the verb ${verb} answers`, remote.invoke(verb, input, META)),
   };
 }
 
