@@ -43,8 +43,6 @@ export interface ClientOptions extends BusClientOptions {
 }
 
 export async function createBed(options: Partial<BrokerOptions> = {}): Promise<Bed> {
-  const home = mkdtempSync(join(tmpdir(), 'grace-bus-'));
-  const socket = join(home, 'bus.sock');
   const events: BrokerEvent[] = [];
   const broker = createBroker({
     acl: OPEN,
@@ -53,6 +51,8 @@ export async function createBed(options: Partial<BrokerOptions> = {}): Promise<B
     onEvent: (event) => events.push(event),
     ...options,
   });
+  const home = mkdtempSync(join(tmpdir(), 'grace-bus-'));
+  const socket = join(home, 'bus.sock');
   await broker.listen(socket, KEY);
   const clients: BusConnection[] = [];
   const ports: MessagePort[] = [];
