@@ -147,7 +147,6 @@ export const STORY: Record<string, Event[]> = {
           title: '',
           severity: 'high',
           openedMono: 4115,
-          openedWall: 0,
           escalated: false,
         },
       },

@@ -94,7 +94,7 @@ export function toWireError(error: unknown, fallback: ErrorCode = 'INTERNAL'): W
   }
   return {
     code: fallback,
-    message: typeof error === 'string' ? error : `a value that is no Error was thrown: ${String(error)}`,
+    message: typeof error === 'string' ? error : `a value that is no Error was thrown: ${describe(error)}`,
   };
 }
 
@@ -106,4 +106,13 @@ export function fromWireError(wire: WireError): GraceError {
 
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(ERRORS, value);
+}
+
+/** Any value as text; some objects cannot be made into one. */
+function describe(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
 }

@@ -38,7 +38,7 @@ export interface EventMap {
   'kernel:quarantine': { restarts: number; windowMs: number; cause: string };
   'kernel:stuck': { rung: string; evidence: Record<string, unknown> };
 
-  'incident:open': { incident: Omit<Incident, 'events' | 'detectors'> };
+  'incident:open': { incident: Omit<Incident, 'events' | 'detectors' | 'openedWall'> };
   'incident:close': { id: string; outcome: string };
   'incident:escalate': { id: string; reason: string };
   'detector:fire': { method: DetectorMethod; incident: string; subject: string; evidence: Record<string, unknown> };

@@ -21,6 +21,8 @@ export function nearest(given: string, valid: Iterable<string>): string | undefi
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(given.length / 2)) + 1;
   for (const name of valid) {
+    // The lengths alone already differ by more: no need to compare, whatever somebody sent.
+    if (Math.abs(name.length - given.length) >= bestDistance) continue;
     const distance = editDistance(given.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) {
       best = name;

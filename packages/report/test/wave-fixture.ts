@@ -58,7 +58,7 @@ export function firstWave(
       { from: 'healthy', to: 'late', confidence: 0.6, evidence: { ageMs: 310 } },
       { kernel: 'librarian', correlation },
     );
-  const opened = { openedMono: journal.mono, openedWall: 0, escalated: false, correlation };
+  const opened = { openedMono: journal.mono, escalated: false, correlation };
   seq.open1 = journal.add(
     'incident:open',
     {
@@ -169,7 +169,7 @@ function crash(
     .wait(4)
     .add('kernel:exit', { code: 1, expected: false, error: { code: 'INTERNAL', message: word('drill') } }, about);
   journal.add('kernel:state', { from: 'running', to: 'backoff', reason: 'exit' }, about);
-  const opened = { openedMono: journal.mono, openedWall: 0, escalated: false, correlation };
+  const opened = { openedMono: journal.mono, escalated: false, correlation };
   seq.open2 = journal.add(
     'incident:open',
     {
@@ -337,7 +337,6 @@ function spam(
           title: 'Access rules broken',
           severity: 'moderate',
           openedMono: journal.mono,
-          openedWall: 0,
           escalated: false,
           correlation,
         },

@@ -94,8 +94,8 @@ function watchIncidents(ctx: KernelContext, healer: Healer, everyMs: number): ()
     subscribing = true;
     try {
       await ctx.bus.subscribe('system.events.incident.open', ({ payload }) => {
-        const { data } = payload as JournalRecord<'incident:open'>;
-        const incident: Incident = { ...data.incident, detectors: [], events: [] };
+        const { data, wallMs } = payload as JournalRecord<'incident:open'>;
+        const incident: Incident = { ...data.incident, openedWall: wallMs, detectors: [], events: [] };
         healer.consider(incident).catch((error: Error) => {
           ctx.log.error('an incident could not be considered', { incident: incident.id, error: error.message });
         });

@@ -65,7 +65,6 @@ export function openIncident(
             severity:
               kernel?.manifest.criticality === 'critical' && SEVERITY[kind] === 'high' ? 'critical' : SEVERITY[kind],
             openedMono: draft.now,
-            openedWall: 0,
             escalated: false,
             ...(correlation === undefined ? {} : { correlation }),
           },
