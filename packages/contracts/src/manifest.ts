@@ -77,7 +77,7 @@ export const MANIFEST_DEFAULTS: Omit<KernelManifest, 'id' | 'title' | 'cell' | '
   heartbeatMs: 100,
   lateAfterMs: 250,
   hungAfterMs: 400,
-  probe: { intervalMs: 5000, deadlineMs: 1000 },
+  probe: { intervalMs: 5000, deadlineMs: 2000 },
   startDeadlineMs: 10_000,
   drainDeadlineMs: 2000,
   restart: { class: 'permanent', budget: 5, windowMs: 60_000, backoffMs: 0, backoffMaxMs: 5000, resetAfterMs: 30_000 },

@@ -6,11 +6,16 @@ import { drive, type RunEnd } from './run/drive.ts';
 
 const KEY = 'probe-token';
 
+/** A busy disk may take this long for a write; what heals is done as soon as it is. */
+const HEALS_WITHIN_MS = 1000;
+/** What cannot heal is waited for this long: it must not, so there is nothing to gain from waiting longer. */
+const REFUSED_AFTER_MS = 10;
+
 /**
  * A playbook that changes nothing but a token in this kernel's own store: one step that writes it, verified by reading it back, with a
  * compensation that removes it. `expected` is what the verification asks for.
  */
-function tokenPlaybook(id: string, written: string, expected: string): Playbook {
+function tokenPlaybook(id: string, written: string, expected: string, withinMs: number): Playbook {
   const clause = { fact: 'store.token', operator: 'is' as const, value: expected };
   return {
     id,
@@ -23,7 +28,7 @@ function tokenPlaybook(id: string, written: string, expected: string): Playbook 
         id: 'write',
         when: [],
         action: { kind: 'verb', kernel: 'self_healing', verb: 'write', input: written },
-        deadlineMs: 10,
+        deadlineMs: withinMs,
         attempts: 1,
         delayMs: 0,
         verify: [clause],
@@ -32,7 +37,7 @@ function tokenPlaybook(id: string, written: string, expected: string): Playbook 
       },
     ],
     worse: [],
-    postCondition: { clauses: [clause], holdMs: 5, withinMs: 100 },
+    postCondition: { clauses: [clause], holdMs: 5, withinMs },
   };
 }
 
@@ -58,10 +63,10 @@ export async function probeEngine(ctx: KernelContext): Promise<Record<string, un
       },
     });
   const token = randomUUID();
-  const good = await run(tokenPlaybook('probe_heals', token, token));
+  const good = await run(tokenPlaybook('probe_heals', token, token, HEALS_WITHIN_MS));
   expect(good.outcome === 'healed', `a playbook that does its work ended as "${good.outcome}": ${good.detail}`);
   const other = randomUUID();
-  const bad = await run(tokenPlaybook('probe_does_not_heal', other, token));
+  const bad = await run(tokenPlaybook('probe_does_not_heal', other, token, REFUSED_AFTER_MS));
   expect(bad.outcome === 'not healed', `a playbook that does not do its work ended as "${bad.outcome}": ${bad.detail}`);
   expect(ctx.store.get(KEY) === 'none', 'the failed playbook was not compensated');
   return { healed: Math.round(good.ms), refuted: Math.round(bad.ms), steps: good.steps.length };

@@ -16,6 +16,8 @@ const CALM_MS = 1000;
 const NEED_GRACE_MS = 2000;
 /** Functional probes that must fail in a row. */
 const FAILURES_TO_RESTART = 2;
+/** The same while the machine is full: then everybody is late. */
+const FAILURES_WHEN_FULL = 4;
 /** Errors logged between two samples that count as a storm. */
 const ERROR_STORM = 20;
 
@@ -108,7 +110,7 @@ export function laterProbe(draft: Draft, id: string, ok: boolean, ms: number, er
   if (kernel.condition === 'starved' || needsTrouble(draft, kernel)) return;
   kernel.probe.failures++;
   const incident = { failures: kernel.probe.failures, error: error?.message ?? null, code: error?.code ?? null };
-  if (kernel.probe.failures < FAILURES_TO_RESTART) return;
+  if (kernel.probe.failures < (draft.state.machine.busy >= FULL ? FAILURES_WHEN_FULL : FAILURES_TO_RESTART)) return;
   openIncident(draft, 'kernel_hung', id, 'probe', incident);
   goDown(
     draft,
