@@ -21,7 +21,7 @@ const expectation = z.strictObject({
   may_restart: z.array(kernelId).default([]),
   target_restarts: z.number().int().min(0).nullable().default(null),
   latency_factor: z.number().min(1).default(3),
-  latency_slack: duration.default(200),
+  latency_slack: duration.default(400),
   recovered_by: z
     .array(z.enum(METHODS))
     .refine((methods) => new Set(methods).size >= 2, 'expected at least two different methods'),

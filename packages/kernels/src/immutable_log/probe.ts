@@ -32,7 +32,7 @@ export function createProbe(
     const { seq, hash } = probed!;
     await assertReadable(ledger, seq, hash);
     integrity.assertWhole();
-    return { seq, hash, appended: !isFresh, last: ledger.last.seq };
+    return { seq, hash, appended: !isFresh, last: ledger.last.seq, records: ledger.last.seq };
   };
 }
 

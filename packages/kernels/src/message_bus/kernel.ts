@@ -52,9 +52,11 @@ export default defineKernel({
       ctx.supervisor.report({ name: 'bus:statistics', data: summary(statistics) });
     });
 
+    const probe = createProbe(prober, ctx.clock);
+    const principals = Object.keys((access.acl as AclDocument).principals).length;
     return {
       verbs: createVerbs(broker, ctx.bus, ctx.clock),
-      probe: createProbe(prober, ctx.clock),
+      probe: async () => ({ ...(await probe()), principals }),
       drain,
     };
   },

@@ -2,7 +2,7 @@ import type { Clock } from '@grace/contracts';
 import { createLoadMeter } from './load.ts';
 
 /** How often the core is asked what is due when nothing else happens, ms. */
-const TICK_MS = 50;
+const TICK_MS = 100;
 /** How often the load of the machine is read, ms. */
 const MACHINE_MS = 250;
 /** The supervisor's own lag from which it is written down, ms. */
