@@ -22,6 +22,7 @@ const { status } = spawnSync(
     '--disable-warning=ExperimentalWarning',
     '--test',
     '--test-timeout=180000',
+    '--test-concurrency=2',
     `--test-reporter=${join(root, 'scripts/reporter.mjs')}`,
     ...files,
   ],

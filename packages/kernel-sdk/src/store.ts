@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { GraceError } from '@grace/contracts';
+import { storageError } from './storage-error.ts';
 
 /** A kernel's own SQLite file. WAL with full sync: what a statement has committed survives `kill -9` and power loss. */
 export interface KernelStore {
@@ -11,12 +12,13 @@ export interface KernelStore {
   migrate(migrations: readonly string[]): void;
   /**
    * Runs `work` in one transaction; rolls back when it throws. Transactions do not nest.
-   * @throws GraceError `BAD_INPUT` when `work` is asynchronous: what comes after its first await would stand outside
+   * @throws GraceError `STORAGE_FULL`, `STORAGE_FAILED`; `BAD_INPUT` when `work` is asynchronous: what comes after its first await would
+   * stand outside
    */
   transaction<T>(work: () => T): T;
   /** Small state by key; values are JSON. */
   get<T>(key: string): T | undefined;
-  /** @throws GraceError `BAD_INPUT` for what JSON cannot say: undefined, functions, bigints, circles */
+  /** @throws GraceError `STORAGE_FULL`, `STORAGE_FAILED`; `BAD_INPUT` for what JSON cannot say: undefined, functions, bigints, circles */
   set(key: string, value: unknown): void;
   delete(key: string): void;
   close(): void;
@@ -28,14 +30,15 @@ export function createStore(stateDir: string, file = 'store.sqlite'): KernelStor
   let opened: DatabaseSync | undefined;
   const open = (): DatabaseSync => {
     if (opened) return opened;
-    const db = new DatabaseSync(path, { timeout: 2000 });
+    let db: DatabaseSync | undefined;
     try {
+      db = new DatabaseSync(path, { timeout: 2000 });
       db.exec(
         'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
       );
     } catch (error) {
-      db.close();
-      throw error;
+      db?.close();
+      throw storageError(error, stateDir);
     }
     opened = db;
     return db;
@@ -75,7 +78,7 @@ export function createStore(stateDir: string, file = 'store.sqlite'): KernelStor
       } catch (error) {
         // A full disk has rolled back already; a second ROLLBACK would hide why.
         if (db.isTransaction) db.exec('ROLLBACK');
-        throw error;
+        throw storageError(error, stateDir);
       }
     },
     get<T>(key: string) {
@@ -83,9 +86,14 @@ export function createStore(stateDir: string, file = 'store.sqlite'): KernelStor
       return row === undefined ? undefined : (JSON.parse(row.value) as T);
     },
     set(key, value) {
-      open()
-        .prepare('INSERT INTO kv (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
-        .run(key, toJson(key, value));
+      const text = toJson(key, value);
+      const statement =
+        'INSERT INTO kv (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value';
+      try {
+        open().prepare(statement).run(key, text);
+      } catch (error) {
+        throw storageError(error, stateDir);
+      }
     },
     delete(key) {
       open().prepare('DELETE FROM kv WHERE key = ?').run(key);

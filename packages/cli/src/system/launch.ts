@@ -78,7 +78,7 @@ async function writePlan(plan: SystemPlan): Promise<string> {
     await writeFile(fresh, JSON.stringify(plan), { mode: 0o600 });
     await rename(fresh, file);
   } catch (error) {
-    await rm(fresh, { force: true });
+    await rm(fresh, { force: true }).catch(() => {});
     throw unusable(plan.home, error);
   }
   return file;

@@ -25,7 +25,7 @@ export type DownCause =
 const FREE_OF_CHARGE = new Set<string>(['cell', 'manual', 'isolate']);
 
 /** Errors that no restart soon can cure. */
-const INCURABLE = new Set(['KERNEL_MISSING', 'KERNEL_INVALID', 'STORAGE_FULL']);
+const INCURABLE = new Set(['KERNEL_MISSING', 'KERNEL_INVALID']);
 
 /** How long `terminate()` may take before only the end of the process helps, ms. Measured: 2-4 ms for loops, never for native blocks. */
 const TERMINATE_DEADLINE_MS = 1000;
@@ -52,7 +52,9 @@ export function goDown(draft: Draft, id: string, cause: DownCause, reason: strin
 export function startFailed(draft: Draft, id: string, error: WireError): void {
   const kernel = draft.kernel(id);
   kernel.error = error;
-  const cause = INCURABLE.has(error.code) ? 'incurable' : 'start';
+  // Space may come while the system runs; a boot does not wait for it.
+  const incurable = INCURABLE.has(error.code) || (error.code === 'STORAGE_FULL' && draft.state.phase === 'booting');
+  const cause = incurable ? 'incurable' : 'start';
   goDown(draft, id, cause, `${error.code}: ${error.message}`);
 }
 
