@@ -39,7 +39,9 @@ export function createFaultHost(
     if (held?.thread) Atomics.store(held.thread.slot, SLOT.faultUntilNs, 0n);
   };
 
-  const timer = setInterval(() => {
+  /** Runs only while a lease is held: a system at rest pays nothing for faults it could have. */
+  let timer: NodeJS.Timeout | undefined;
+  const look = (): void => {
     const now = systemClock.monoMs();
     for (const [id, held] of leases) {
       const gone = held.thread !== null && find(held.lease.target) !== held.thread;
@@ -48,7 +50,12 @@ export function createFaultHost(
       end(id);
       onUndone(held.lease, why);
     }
-  }, LOOK_MS);
+    if (leases.size === 0) rest();
+  };
+  const rest = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
 
   return {
     apply(lease) {
@@ -68,6 +75,7 @@ export function createFaultHost(
       }
       const held: Held = { lease, thread, endMono: now + lease.durationMs, lapseMono: now + lease.ttlMs };
       leases.set(lease.id, held);
+      timer ??= setInterval(look, LOOK_MS);
       extend(held);
       thread.send({ t: 'fault', kind: lease.kind as ThreadFault, lease: lease.id, params: lease.params });
       return { appliedMono: now };
@@ -89,6 +97,6 @@ export function createFaultHost(
         target: held.lease.target,
         untilMono: Math.min(held.endMono, held.lapseMono),
       })),
-    stop: () => clearInterval(timer),
+    stop: rest,
   };
 }

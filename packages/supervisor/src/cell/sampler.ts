@@ -26,8 +26,8 @@ export interface Sampler {
 const MISSED_INTERVALS = 1.5;
 /** Heap statistics do not settle while a thread sits in native code, ms. */
 const HEAP_DEADLINE_MS = 1000;
-const HEAP_EVERY_MS = 2000;
-const USAGE_EVERY_MS = 2000;
+const HEAP_EVERY_MS = 5000;
+const USAGE_EVERY_MS = 5000;
 
 /**
  * Watches the threads of this cell. Ages of heartbeats are looked at every `watchMs`, which costs next to nothing; whole samples are taken
