@@ -83,5 +83,7 @@ test('an error whose details cannot be cloned keeps its code and its message', a
 
 test('a thrown value that has no words is not silence either', async (t) => {
   const { ask } = await serve(t);
-  await assert.rejects(ask('bare'), /convert object to primitive/);
+  const { ok, error } = (await ask('bare')) as { ok: boolean; error: { code: string; message: string } };
+  assert.deepEqual([ok, error.code], [false, 'INTERNAL']);
+  assert.match(error.message, /no Error was thrown: \[object Object\]/);
 });

@@ -15,6 +15,11 @@ export function restartByHand(
   kernel.wanted = true;
   if (correlation !== undefined) kernel.correlation = correlation;
   kernel.cause = by === 'self_healing' ? 'playbook' : 'manual';
+  if (by !== 'self_healing') {
+    // Somebody has looked: the back-off starts anew, and so does the budget.
+    kernel.attempt = 0;
+    kernel.budgetUsed = [];
+  }
   if (kernel.state === 'running') {
     move(draft, id, 'draining', `restart asked by ${by}: ${reason}`);
     kernel.after = 'restart';
@@ -25,7 +30,6 @@ export function restartByHand(
     kernel.state === 'stopped' ||
     kernel.state === 'backoff'
   ) {
-    if (kernel.state !== 'backoff') kernel.budgetUsed = [];
     kernel.restarts++;
     bringUp(draft, id, `restart asked by ${by}: ${reason}`);
   } else if (kernel.state === 'starting' || kernel.state === 'probing') {
