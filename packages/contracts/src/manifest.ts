@@ -1,7 +1,7 @@
 import type { Criticality, RestartClass } from './lifecycle.ts';
 
 /** Commands a kernel may be granted to ask of the supervisor over its control lane. */
-export const SUPERVISOR_COMMANDS = ['restart', 'isolate', 'probe', 'status', 'mute', 'incident'] as const;
+export const SUPERVISOR_COMMANDS = ['restart', 'isolate', 'probe', 'status', 'incident'] as const;
 export type SupervisorCommand = (typeof SUPERVISOR_COMMANDS)[number];
 
 /**

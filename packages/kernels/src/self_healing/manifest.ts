@@ -5,5 +5,5 @@ export const manifest: ManifestSource = {
   title: 'Runs playbooks over open incidents: checks, acts, verifies that it holds, or says that it did not help',
   cell: 'repair',
   needs: ['message_bus'],
-  commands: ['restart', 'probe', 'status', 'mute', 'incident'],
+  commands: ['restart', 'probe', 'status', 'incident'],
 };
