@@ -38,11 +38,14 @@ export function writtenFilesOf(pid: number): string[] {
   });
 }
 
-/** Folders of control groups that hold threads of a process and not this one. */
+/**
+ * Folders of control groups that hold threads of a process and not this one. A root group is nobody's: the system lists a thread there
+ * from the moment that it ends.
+ */
 export function cgroupsOf(pid: number): string[] {
   const own = new Set(groupLines('/proc/self/cgroup'));
   const lines = numbersIn(`/proc/${pid}/task`).flatMap((tid) => groupLines(`/proc/${pid}/task/${tid}/cgroup`));
-  return [...new Set(lines)].filter((line) => !own.has(line)).map(groupFolder);
+  return [...new Set(lines)].filter((line) => !own.has(line) && !line.endsWith(':/')).map(groupFolder);
 }
 
 /** `4:cpu:/path` or `0::/path`. */
