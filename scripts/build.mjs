@@ -1,6 +1,6 @@
 // Bundles every process and thread entry into dist/. Threads load compiled, bundled JavaScript: twenty of them pay for each file.
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -8,6 +8,7 @@ const { build } = await import(pathToFileURL(join(root, 'node_modules/esbuild/li
 
 const processes = {
   cli: 'packages/cli/src/main.ts',
+  guardian: 'packages/supervisor/src/guardian/main.ts',
   supervisor: 'packages/supervisor/src/main.ts',
   cell: 'packages/supervisor/src/cell/main.ts',
   thread: 'packages/kernel-sdk/src/thread/main.ts',
@@ -30,7 +31,8 @@ const entryPoints = [
     .map((id) => ({ in: join(kernelsDir, id, 'pool.ts'), out: `kernels/${id}-pool` })),
 ].filter((entry) => existsSync(entry.in));
 
-const out = join(root, 'dist');
+// Another folder beside dist lets two builds of one checkout run side by side; tests read the same variable.
+const out = resolve(root, process.env.GRACE_DIST ?? 'dist');
 rmSync(out, { recursive: true, force: true });
 await build({
   entryPoints,

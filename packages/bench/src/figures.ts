@@ -2,10 +2,10 @@
 export interface Figure {
   id: string;
   title: string;
-  unit: 'ms' | 'MB' | '% of a core' | 'us' | '/s';
+  unit: 'ms' | 'MB' | '%' | '% of a core' | 'us' | '/s' | 'restarts' | 'failures';
   /** `most`: Grace may need at most `ratio` times the floor. `least`: Grace must reach at least that part of it. `absolute`: a bound of its own. */
   budget: { kind: 'most' | 'least' | 'absolute'; ratio: number };
-  /** What the floor is. */
+  /** What the floor is; `none`: there is nothing to compare with, the bound is absolute. */
   floor: string;
   note?: string;
 }
@@ -60,6 +60,102 @@ export const FIGURES: readonly Figure[] = [
     unit: 'ms',
     budget: { kind: 'most', ratio: 3 },
     floor: 'heartbeat age of 200 ms and a new empty thread',
+  },
+  {
+    id: 'block',
+    title: 'Blocking native call to functionally ready, cell-mates included',
+    unit: 'ms',
+    budget: { kind: 'absolute', ratio: 2000 },
+    floor: 'SIGKILL and a new process with five empty threads, after detection',
+  },
+  {
+    id: 'off_heap',
+    title: 'Buffers growing by 1 GB/s to functionally ready',
+    unit: 'ms',
+    budget: { kind: 'absolute', ratio: 2000 },
+    floor: 'none',
+    note: 'limit 256 MiB',
+  },
+  {
+    id: 'off_heap_peak',
+    title: 'The same: most memory the cell took on meanwhile',
+    unit: 'MB',
+    budget: { kind: 'absolute', ratio: 512 },
+    floor: 'none',
+  },
+  {
+    id: 'cap_cgroup',
+    title: 'CPU limit of one thread by control group: how far what it got is from the 20 % asked',
+    unit: '%',
+    budget: { kind: 'absolute', ratio: 10 },
+    floor: 'the 20 % asked',
+  },
+  {
+    id: 'cap_inspector',
+    title: 'CPU limit of one thread by duty cycle: how far what it got is from the 20 % asked',
+    unit: '%',
+    budget: { kind: 'absolute', ratio: 25 },
+    floor: 'the 20 % asked',
+  },
+  {
+    id: 'neighbours',
+    title: "Neighbours' p99 verb latency while one kernel burns all it may under that limit",
+    unit: 'ms',
+    budget: { kind: 'most', ratio: 1.5 },
+    floor: 'the same verb in quiet',
+  },
+  {
+    id: 'false_restarts',
+    title: 'Restarts while a process outside keeps every core busy for 60 s',
+    unit: 'restarts',
+    budget: { kind: 'absolute', ratio: 0 },
+    floor: 'none',
+    note: 'one repetition',
+  },
+  {
+    id: 'adopted',
+    title: 'SIGKILL of the supervisor to every kernel adopted by another',
+    unit: 'ms',
+    budget: { kind: 'absolute', ratio: 1000 },
+    floor: 'none',
+  },
+  {
+    id: 'loss_failed',
+    title: 'The same: requests between kernels that failed, and kernels that were restarted',
+    unit: 'failures',
+    budget: { kind: 'absolute', ratio: 0 },
+    floor: 'none',
+  },
+  {
+    id: 'scale_boot',
+    title: 'Boot of 200 small kernels',
+    unit: 'ms',
+    budget: { kind: 'most', ratio: 1 },
+    floor: 'ten times the boot of 20',
+    note: 'one repetition',
+  },
+  {
+    id: 'scale_memory',
+    title: 'Memory at rest of 200 small kernels (PSS)',
+    unit: 'MB',
+    budget: { kind: 'most', ratio: 1 },
+    floor: 'ten times that of 20',
+    note: 'one repetition',
+  },
+  {
+    id: 'scale_cpu',
+    title: 'CPU at rest of 200 small kernels',
+    unit: '% of a core',
+    budget: { kind: 'most', ratio: 1 },
+    floor: 'ten times that of 20',
+    note: 'one repetition',
+  },
+  {
+    id: 'judgement',
+    title: 'A round of judgement over 200 kernels',
+    unit: 'ms',
+    budget: { kind: 'absolute', ratio: 2 },
+    floor: 'none',
   },
   {
     id: 'trip_near',

@@ -17,7 +17,8 @@ export function page(facts: RunFacts, measured: readonly Measured[]): string {
       figure.budget.kind === 'absolute'
         ? `<= ${figure.budget.ratio} ${figure.unit}`
         : `${figure.budget.kind === 'most' ? '<=' : '>='} ${figure.budget.ratio} x floor`;
-    return `| ${figure.title}${figure.note ? ` (${figure.note})` : ''} | ${show(floor, figure.unit)} | ${show(value, figure.unit)} | ${ratio.toFixed(2)} | ${budget} | ${holds ? 'holds' : '**does not hold**'} |`;
+    const bare = figure.floor === 'none';
+    return `| ${figure.title}${figure.note ? ` (${figure.note})` : ''} | ${bare ? '-' : show(floor, figure.unit)} | ${show(value, figure.unit)} | ${bare ? '-' : ratio.toFixed(2)} | ${budget} | ${holds ? 'holds' : '**does not hold**'} |`;
   });
   const missed = measured.filter((entry) => !verdict(entry).holds);
   return `# Benchmarks
@@ -32,7 +33,10 @@ ${rows.join('\n')}
 
 ${missed.length === 0 ? 'All budgets hold.' : `Budgets that do not hold yet: ${missed.map(({ figure }) => figure.title).join('; ')}.`}
 
-What each floor is: ${measured.map(({ figure }) => `*${figure.title}*: ${figure.floor}`).join('. ')}.
+What each floor is: ${measured
+    .filter(({ figure }) => figure.floor !== 'none')
+    .map(({ figure }) => `*${figure.title}*: ${figure.floor}`)
+    .join('. ')}.
 `;
 }
 

@@ -18,28 +18,39 @@ export interface BenchSystem {
   call<T>(kernel: string, verb: string, input?: unknown, deadlineMs?: number): Promise<T>;
   /** Monotonic instant of the next `kernel:ready` of a kernel. */
   nextReady(kernel: string): Promise<number>;
+  /** Asks until it is so. @throws Error after 30 s */
+  until(what: string, holds: () => Promise<boolean>): Promise<void>;
+  /** After the supervisor was killed: dials until another one, with every kernel running, answers. Gives its status. */
+  reconnect(formerPid: number): Promise<StatusDocument>;
   stop(): Promise<void>;
 }
 
-/** Boots a real system through the command line, in a home of its own; with kernels of the bench where the figure needs them. */
-export async function bootSystem(withBenchKernels: boolean): Promise<BenchSystem> {
+const PATIENCE_MS = 30_000;
+
+/** Boots a real system through the command line, in a home of its own. `given`: its grace.yaml. */
+export async function bootSystem(given: object = {}): Promise<BenchSystem> {
   const dir = mkdtempSync(join(tmpdir(), 'grace-bench-'));
   const home = join(dir, 'home');
   const config = join(dir, 'grace.yaml');
-  writeFileSync(config, withBenchKernels ? JSON.stringify({ kernels: benchKernels() }) : '{}');
+  writeFileSync(config, JSON.stringify(given));
   const grace = (...args: string[]) =>
     promisify(execFile)(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', cli, '--home', home, '--config', config, ...args],
-      { timeout: 60_000 },
+      { timeout: 180_000 },
     );
   const started = performance.now();
   await grace('boot', '--detach');
   const bootMs = performance.now() - started;
-  const client = await connectControl(home, { role: 'client', name: 'bench' });
+  let client = await connectControl(home, { role: 'client', name: 'bench' });
   const waiting = new Map<string, { since: number; resolve: (mono: number) => void }>();
-  client.onNotice('journal', ({ records }) => {
-    for (const record of records as AnyRecord[]) {
+  const follow = async (): Promise<void> => {
+    client.onNotice('journal', ({ records }) => take(records as AnyRecord[]));
+    const { last } = await client.request('journal.read', { after: 0, limit: 10_000 });
+    await client.request('journal.follow', { after: last });
+  };
+  const take = (records: AnyRecord[]): void => {
+    for (const record of records) {
       if (record.name !== 'kernel:ready' || record.kernel === undefined) continue;
       const waiter = waiting.get(record.kernel);
       // The records of a restart before may still be on their way.
@@ -47,12 +58,42 @@ export async function bootSystem(withBenchKernels: boolean): Promise<BenchSystem
       waiting.delete(record.kernel);
       waiter.resolve(record.monoMs);
     }
-  });
-  const { last } = await client.request('journal.read', { after: 0, limit: 10_000 });
-  await client.request('journal.follow', { after: last });
+  };
+  await follow();
+  const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
+    const end = performance.now() + PATIENCE_MS;
+    while (!(await holds())) {
+      if (performance.now() > end) throw new Error(`${what}: not within ${PATIENCE_MS / 1000} s`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
   return {
-    client,
+    get client() {
+      return client;
+    },
     bootMs,
+    until,
+    async reconnect(formerPid) {
+      client.close();
+      let seen: StatusDocument | undefined;
+      await until('another supervisor has adopted the kernels', async () => {
+        try {
+          const next = await connectControl(home, { role: 'client', name: 'bench' });
+          const status = await next.request('status', {});
+          if (status.system.pid !== formerPid && status.system.ready === status.system.total) {
+            client = next;
+            seen = status;
+            return true;
+          }
+          next.close();
+        } catch {
+          // Nobody listens yet.
+        }
+        return false;
+      });
+      await follow();
+      return seen!;
+    },
     status: () => client.request('status', {}),
     call: (id, verb, input = {}, deadlineMs = 60_000) =>
       client.request('call', { kernel: id, verb, input, from: 'bench' }, deadlineMs) as never,
@@ -75,7 +116,24 @@ export async function bootSystem(withBenchKernels: boolean): Promise<BenchSystem
   };
 }
 
-function benchKernels(): Record<string, unknown> {
+/** As many kernels that do nothing, some to each cell. */
+export function manyKernels(count: number, perCell: number): Record<string, unknown> {
+  const dir = mkdtempSync(join(tmpdir(), 'grace-bench-kernels-'));
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+  const ids = Array.from({ length: count }, (_, n) => `small_${n}`);
+  for (const id of ids) {
+    const module = `import small from ${JSON.stringify(kernel('bench_small'))};\nexport default small('${id}');\n`;
+    writeFileSync(join(dir, `${id}.mjs`), module);
+  }
+  const place = (id: string, n: number) => [
+    id,
+    { module: join(dir, `${id}.mjs`), cell: `cell_${Math.floor(n / perCell)}` },
+  ];
+  return Object.fromEntries(ids.map((id, n) => place(id, n)));
+}
+
+/** The kernels that measure, beside the built-in ones. */
+export function benchKernels(): Record<string, unknown> {
   const place = (id: string, cell: string, answers: boolean) => ({
     module: kernel(id),
     title: 'measures',

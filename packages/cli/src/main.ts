@@ -2,9 +2,9 @@ import { realpathSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 
-/** The folder of compiled entries: that of this file, or `dist/` at the root when this runs from source. */
-const here = dirname(realpathSync(import.meta.filename));
-const dist = basename(here) === 'dist' ? here : join(here, '../../../dist');
+/** The folder of compiled entries: that of this file, whatever it is called, or `dist/` at the root when this runs from source. */
+const file = realpathSync(import.meta.filename);
+const dist = basename(file) === 'cli.js' ? dirname(file) : join(dirname(file), '../../../dist');
 
 // Compiled code is kept beside the bundles, for this process and, by the environment, for those it starts; where the folder cannot be
 // written, everything is compiled each time.

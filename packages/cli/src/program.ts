@@ -14,8 +14,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<(start: Start) => Command>
   stop: async () => (await import('./commands/stop.ts')).stopCommand,
   restart: async () => (await import('./commands/restart.ts')).restartCommand,
   isolate: async () => (await import('./commands/isolate.ts')).isolateCommand,
+  pause: async () => (await import('./commands/pause.ts')).pauseCommand,
+  resume: async () => (await import('./commands/resume.ts')).resumeCommand,
+  quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand,
+  throttle: async () => (await import('./commands/throttle.ts')).throttleCommand,
+  stack: async () => (await import('./commands/stack.ts')).stackCommand,
+  profile: async () => (await import('./commands/profile.ts')).profileCommand,
   logs: async () => (await import('./commands/logs.ts')).logsCommand,
   incidents: async () => (await import('./commands/incidents.ts')).incidentsCommand,
+  explain: async () => (await import('./commands/explain.ts')).explainCommand,
   call: async () => (await import('./commands/call.ts')).callCommand,
   tap: async () => (await import('./commands/tap.ts')).tapCommand,
   publish: async () => (await import('./commands/publish.ts')).publishCommand,
@@ -51,7 +58,7 @@ export async function run(argv: readonly string[], place: Place): Promise<number
     if (error instanceof CommanderError) {
       // Help and version end here too; commander has written them, and its own complaints, already.
       if (error.exitCode === 0) return 0;
-      if (out.json) out.document({ error: { code: 'USAGE', message: error.message.replace(/^error: /, '') } });
+      if (out.json) out.document({ error: { code: 'USAGE', message: complaint(error.message) } });
       return EXIT.usage;
     }
     out.error(error);
@@ -95,10 +102,17 @@ function makeProgram(
     command.configureOutput({
       writeOut: (text) => out.line(text.trimEnd()),
       writeErr: (text) => out.complain(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'grace: ')),
+      outputError: (text, write) => write(`grace: ${complaint(text)}`),
     });
   }
   return program;
+}
+
+/** What the parser complains of, in words that say what is wrong: to it, a negative value with a unit is an option it does not know. */
+function complaint(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .replace(/unknown option '(-\.?\d[^']*)'/, "the value '$1' is negative; expected one above zero");
 }
 
 function* everyCommand(command: Command): Generator<Command> {

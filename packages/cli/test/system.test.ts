@@ -234,12 +234,23 @@ describe('grace doctor', () => {
   test('tries every signal for real and leaves nothing behind', async () => {
     const bench = new Bench();
     try {
-      const found = await bench.json<{ ok: boolean; signals: { id: string; state: string }[] }>('doctor');
+      const found = await bench.json<{
+        ok: boolean;
+        signals: { id: string; state: string }[];
+        limits: { id: string; state: string; detail: string }[];
+      }>('doctor');
       assert.equal(found.ok, true);
       assert.deepEqual(
         found.signals.map(({ id }) => id),
         ['heartbeat', 'event_loop', 'thread_cpu', 'run_delay', 'heap', 'pressure'],
       );
+      assert.deepEqual(
+        found.limits.map(({ id }) => id),
+        ['heap_limit', 'external_limit', 'cpu_limit', 'cgroup2', 'cgroup1', 'memory_group'],
+      );
+      const cpu = found.limits.find(({ id }) => id === 'cpu_limit')!;
+      assert.equal(cpu.state, 'live', cpu.detail);
+      assert.match(cpu.detail, /^(cgroup2|cgroup1|inspector): 20 % asked, \d+\.\d % got$/);
       assert.deepEqual(readdirSync(bench.cwd), []);
     } finally {
       await bench.clear();

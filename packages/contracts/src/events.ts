@@ -2,6 +2,7 @@ import type { WireError } from './errors.ts';
 import type { DrillPermit, FaultLease } from './fault.ts';
 import type { DetectorMethod, Incident } from './incident.ts';
 import type { Condition, KernelState } from './lifecycle.ts';
+import type { CpuMethod, MemoryPressure } from './limits.ts';
 
 /**
  * The one vocabulary of the journal. `noun:verb`. Status, incidents, reports and verdicts are folds over these records; nothing prints
@@ -18,6 +19,8 @@ export interface EventMap {
     safeguards: Safeguards;
     /** Which limits are enforced, by which means, as in the status document. Absent: not looked at. */
     enforcement?: { cpu: string; memory: string };
+    /** SHA-256 of the plan: only a supervisor with the same plan goes on where this one ends. */
+    plan?: string;
   };
   'system:ready': { ready: number; total: number; ms: number; failed: { kernel: string; error: WireError }[] };
   'system:stop': { reason: string };
@@ -25,17 +28,64 @@ export interface EventMap {
   /** A timer or wait of the supervisor itself was late by this much. */
   'system:lag': { lagMs: number };
 
+  /** A supervisor took over running cells from one that died; `awayMs`: from that one's last record to
+   * here; `dropped`: what cells had to tell meanwhile and could not keep. */
+  'system:adopt': {
+    pid: number;
+    formerPid: number | null;
+    awayMs: number;
+    cells: string[];
+    kernels: string[];
+    dropped: number;
+  };
+  /** Something the supervisor could not do; service goes on without it. */
+  'system:trouble': { what: string };
+  /** A guardian started the supervisor again. */
+  'system:guard': { pid: number; restarts: number; ended: string };
+
   'cell:start': { pid: number };
   'cell:online': { pid: number; ms: number };
   'cell:exit': { pid: number; code: number | null; signal: string | null; expected: boolean; kernels: string[] };
 
-  'kernel:state': { from: KernelState; to: KernelState; reason: string };
+  /** On the way down also: the cause in one word, what follows when its thread is gone, and the last error. */
+  'kernel:state': {
+    from: KernelState;
+    to: KernelState;
+    reason: string;
+    cause?: string;
+    after?: 'restart' | 'stay down' | 'quarantine';
+    error?: WireError;
+  };
   'kernel:ready': { readyMs: number; probe: Record<string, unknown> };
   'kernel:exit': { code: number; error?: WireError; expected: boolean };
   'kernel:condition': { from: Condition; to: Condition; confidence: number; evidence: Record<string, unknown> };
   'kernel:probe': { ok: boolean; ms: number; error?: WireError; why: string };
   'kernel:restart': { cause: string; attempt: number; delayMs: number; by: string };
   'kernel:quarantine': { restarts: number; windowMs: number; cause: string };
+  /** Somebody's order by hand, or a playbook's. */
+  'kernel:hand': {
+    order: 'restart' | 'pause' | 'resume' | 'isolate' | 'quarantine' | 'throttle';
+    by: string;
+    reason: string;
+    /** Of a throttle: the share of one core, null when it is lifted, and after how long it ends by itself. */
+    cpu?: number | null;
+    forMs?: number | null;
+  };
+  /** Its CPU limit from now on; `cpu` null: lifted. `method` is what really holds it. */
+  'kernel:limit': { cpu: number | null; method: CpuMethod; why: 'manifest' | 'hand' | 'overload'; by: string };
+  'kernel:pressure': MemoryPressure & { bytesPerSecond: number | null };
+  /** It moves to another cell: alone because it took its cell down, by hand, or back after a stable time. */
+  'kernel:move': { from: string; to: string; why: 'solitary' | 'isolate' | 'return' };
+  /** Something to look at was kept: a file below the home's evidence folder. */
+  'kernel:evidence': {
+    kind: EvidenceKind;
+    incident: string | null;
+    /** Relative to the home. */
+    file: string;
+    bytes: number;
+    /** The most telling lines. */
+    top: string[];
+  };
   'kernel:stuck': { rung: string; evidence: Record<string, unknown> };
 
   'incident:open': { incident: Omit<Incident, 'events' | 'detectors' | 'openedWall'> };
@@ -103,6 +153,8 @@ export interface EventMap {
 }
 
 export type EventName = keyof EventMap;
+
+export type EvidenceKind = 'stack' | 'cpu_profile' | 'heap_profile' | 'heap_statistics' | 'error' | 'cell_output';
 
 export type PlaybookOutcome = 'healed' | 'not healed' | 'made worse' | 'refused' | 'dry run';
 
@@ -201,6 +253,9 @@ export const EVENT_NAMES = Object.keys({
   'system:stop': 1,
   'system:stopped': 1,
   'system:lag': 1,
+  'system:adopt': 1,
+  'system:trouble': 1,
+  'system:guard': 1,
   'cell:start': 1,
   'cell:online': 1,
   'cell:exit': 1,
@@ -211,6 +266,11 @@ export const EVENT_NAMES = Object.keys({
   'kernel:probe': 1,
   'kernel:restart': 1,
   'kernel:quarantine': 1,
+  'kernel:hand': 1,
+  'kernel:limit': 1,
+  'kernel:pressure': 1,
+  'kernel:move': 1,
+  'kernel:evidence': 1,
   'kernel:stuck': 1,
   'incident:open': 1,
   'incident:close': 1,

@@ -2,7 +2,19 @@
  * Faults are leases: recorded before they are injected, held by the target, renewed by the runner, undone by the target when they lapse.
  * They exist only in a system that was booted armed, under a drill permit.
  */
-export const THREAD_FAULTS = ['heartbeat_pause', 'cpu_spin', 'uncaught_throw', 'process_exit'] as const;
+export const THREAD_FAULTS = [
+  'heartbeat_pause',
+  'cpu_spin',
+  'catastrophic_regex',
+  'atomics_wait',
+  'fifo_read',
+  'cpu_storm',
+  'heap_leak',
+  'external_leak',
+  'huge_allocation',
+  'uncaught_throw',
+  'process_exit',
+] as const;
 export const CELL_FAULTS = ['segmentation_fault'] as const;
 /** Faults of the laboratory's own actors: processes outside the system. */
 export const ACTOR_FAULTS = ['acl_spam', 'cpu_hog'] as const;

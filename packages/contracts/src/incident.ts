@@ -10,7 +10,11 @@ export type IncidentKind =
   | 'kernel_crash'
   | 'kernel_start_failed'
   | 'cell_crash'
+  | 'cell_frozen'
   | 'cpu_saturation'
+  | 'cpu_overload'
+  | 'memory_pressure'
+  | 'flooding'
   | 'acl_violation'
   | 'quarantine';
 

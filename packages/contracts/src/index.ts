@@ -10,6 +10,7 @@ export * from './events.ts';
 export * from './fault.ts';
 export * from './incident.ts';
 export * from './lifecycle.ts';
+export * from './limits.ts';
 export * from './manifest.ts';
 export * from './nearest.ts';
 export * from './plan.ts';

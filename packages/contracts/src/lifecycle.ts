@@ -8,9 +8,9 @@
  * draining     asked to finish what it holds, with a deadline
  * stopping     its thread is being ended
  * backoff      down; a restart is due
- * stopped      down on purpose, or ended by itself where its restart class allows that
+ * stopped      down on purpose (paused, or the system stops), or ended by itself where its restart class allows that
  * failed       down; its class or the boot does not restart it
- * quarantined  down; the restart budget is used up and the incident is escalated
+ * quarantined  down; the restart budget is used up, or somebody asked for it; the incident is escalated
  */
 export const KERNEL_STATES = [
   'waiting',
@@ -32,11 +32,11 @@ export const TRANSITIONS: Readonly<Record<KernelState, readonly KernelState[]>> 
   starting: ['probing', 'stopping', 'backoff', 'failed', 'quarantined', 'stopped'],
   probing: ['running', 'stopping', 'backoff', 'failed', 'quarantined', 'stopped'],
   running: ['draining', 'stopping', 'backoff', 'failed', 'quarantined', 'stopped'],
-  draining: ['stopping', 'backoff', 'stopped'],
+  draining: ['stopping', 'backoff', 'stopped', 'failed', 'quarantined'],
   stopping: ['backoff', 'stopped', 'failed', 'quarantined'],
   backoff: ['waiting', 'starting', 'stopped', 'quarantined'],
-  stopped: ['waiting', 'starting'],
-  failed: ['waiting', 'starting', 'stopped'],
+  stopped: ['waiting', 'starting', 'quarantined'],
+  failed: ['waiting', 'starting', 'stopped', 'quarantined'],
   quarantined: ['waiting', 'starting', 'stopped'],
 };
 

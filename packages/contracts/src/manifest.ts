@@ -1,7 +1,7 @@
 import type { Criticality, RestartClass } from './lifecycle.ts';
 
 /** Commands a kernel may be granted to ask of the supervisor over its control lane. */
-export const SUPERVISOR_COMMANDS = ['restart', 'isolate', 'probe', 'status', 'incident'] as const;
+export const SUPERVISOR_COMMANDS = ['restart', 'isolate', 'throttle', 'probe', 'status', 'incident'] as const;
 export type SupervisorCommand = (typeof SUPERVISOR_COMMANDS)[number];
 
 /**
@@ -40,13 +40,17 @@ export interface KernelManifest {
 }
 
 export interface KernelLimits {
-  /** Heap limit of the thread (V8 old generation). */
+  /** Share of one core that its thread may use, held continuously: 0.2 = 20 %. Null: none. */
+  cpu: number | null;
+  /** Heap of the thread. Watched, and restarted at it in an orderly way; V8's own limit stands above, where only an accident reaches it. */
   heapBytes: number;
+  /** Memory outside the heap: Buffers, typed arrays, WebAssembly. V8 never limits it. */
+  externalBytes: number;
   /** Messages a second it may publish on the bus. */
   messagesPerSecond: number;
 }
 
-/** Restart budget in OTP's sense: at most `budget` restarts in `windowMs`, then quarantine. */
+/** Restart budget in OTP's sense, kept for each kind of cause apart: at most `budget` restarts in `windowMs`, then quarantine. */
 export interface RestartPolicy {
   class: RestartClass;
   budget: number;
@@ -73,7 +77,7 @@ export type ManifestSource = Pick<KernelManifest, 'id' | 'title' | 'cell'> & {
 export const MANIFEST_DEFAULTS: Omit<KernelManifest, 'id' | 'title' | 'cell' | 'module' | 'builtin'> = {
   needs: [],
   criticality: 'standard',
-  limits: { heapBytes: 256 * 1024 ** 2, messagesPerSecond: 50_000 },
+  limits: { cpu: null, heapBytes: 256 * 1024 ** 2, externalBytes: 256 * 1024 ** 2, messagesPerSecond: 50_000 },
   heartbeatMs: 100,
   lateAfterMs: 250,
   hungAfterMs: 400,

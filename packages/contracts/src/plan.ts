@@ -14,7 +14,7 @@ export interface SystemPlan {
   safeguards: Safeguards;
   settings: SystemSettings;
   /** Compiled entry files, absolute. */
-  entries: { supervisor: string; cell: string; thread: string };
+  entries: { guardian: string; supervisor: string; cell: string; thread: string };
   /** Files of playbooks and scenarios in force, absolute. */
   playbooks: string[];
 }
@@ -29,6 +29,14 @@ export interface SystemSettings {
   logFiles: number;
   /** A cell that finds no supervisor for this long drains and ends, ms. */
   orphanMs: number;
+  /** Memory of one host process: at 80 % its largest kernel is asked to shed, at the limit that kernel is restarted. */
+  cellMemoryBytes: number;
+  /** A kernel without a CPU limit that keeps a whole core busy for this long, and still answers, is held at `overloadCpu` until it calms. */
+  overloadAfterMs: number;
+  /** Share of one core; null: overload is only written down. */
+  overloadCpu: number | null;
+  /** How long a kernel that was moved into a cell of its own must run there before it comes back, ms. */
+  solitaryMs: number;
   /** Deadline of the whole boot, ms. */
   bootDeadlineMs: number;
   /** Mute: denied messages within `muteWindowMs` before a principal is muted, and the first period; it doubles up to the maximum. */
@@ -46,6 +54,10 @@ export const SETTINGS_DEFAULTS: SystemSettings = {
   logMaxBytes: 8e6,
   logFiles: 5,
   orphanMs: 10_000,
+  cellMemoryBytes: 2 * 1024 ** 3,
+  overloadAfterMs: 3000,
+  overloadCpu: 0.5,
+  solitaryMs: 60_000,
   bootDeadlineMs: 30_000,
   muteThreshold: 200,
   muteWindowMs: 1000,
@@ -58,6 +70,7 @@ export const SETTINGS_DEFAULTS: SystemSettings = {
 export const HOME = {
   plan: 'run/plan.json',
   lock: 'run/supervisor.lock',
+  guardian: 'run/guardian.pid',
   controlSocket: 'run/control.sock',
   busSocket: 'run/bus.sock',
   busKey: 'run/bus.key',
@@ -65,6 +78,7 @@ export const HOME = {
   journal: 'journal',
   logs: 'logs',
   state: 'state',
+  evidence: 'evidence',
 } as const;
 
 /** Exit code of a supervisor or cell that could not start because the disk of its home is full: it has nowhere to write a reason. */

@@ -16,6 +16,8 @@ export interface StatusDocument {
     version: string;
     /** Which limits are enforced, by which means; `none` is said, never hidden. */
     enforcement: { cpu: 'cgroup2' | 'cgroup1' | 'inspector' | 'none'; memory: string };
+    /** The guardian that starts the supervisor again when it dies; null: none. */
+    guardianPid: number | null;
     lagMsMax: number;
     journalSeq: number;
     /** Journal records the disk refused; 0 unless it is full or broken. */
@@ -52,6 +54,8 @@ export interface KernelStatus {
   condition: Condition;
   limits: KernelLimits;
   throttled: boolean;
+  /** Share of one core it is held to at this moment, by its limit, by hand or for overload; null: none. */
+  cap: number | null;
   quarantined: boolean;
   needs: string[];
   logs: number;

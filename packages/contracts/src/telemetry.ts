@@ -19,9 +19,12 @@ export const SLOT = {
   faultBitNs: 6,
   /** Errors logged. */
   errors: 7,
+  /** Messages it asked the bus to publish, and those that its own rate limit refused. */
+  published: 8,
+  refused: 9,
 } as const;
 
-export const SLOT_WORDS = 8;
+export const SLOT_WORDS = 10;
 
 export function createSlot(): BigInt64Array<SharedArrayBuffer> {
   return new BigInt64Array(new SharedArrayBuffer(SLOT_WORDS * 8));
@@ -52,11 +55,17 @@ export interface ThreadSample {
   runDelayMs: number | null;
   heapBytes: number | null;
   externalBytes: number | null;
+  /** When the heap was read, monotonic ms: it is read more seldom than the rest, and does not answer during a native call. */
+  heapAtMono: number | null;
+  /** Share of one core its CPU limit lets it have at this moment; null: none. A thread held at its limit is late by our own doing. */
+  cap: number | null;
   /** Since the first heartbeat that did not come; null while none is missed. What the thread did with the time tells a stuck one from a starved one. */
   missed: MissedTime | null;
   logs: number;
   errors: number;
   work: number;
+  published: number;
+  refused: number;
 }
 
 /** One cell's samples of one moment. */

@@ -11,6 +11,16 @@ export function parseSize(value: unknown): number | undefined {
   return parseQuantity(value, SIZE);
 }
 
+/** A share of one core: `"20%"` or `0.2`; undefined when it is neither, below 1 % or above a whole core. */
+export function parseShare(value: unknown): number | undefined {
+  const percent = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*%$/.exec(value.trim()) : null;
+  const share = percent ? Number(percent[1]) / 100 : value;
+  return typeof share === 'number' && share >= SHARE_MIN && share <= 1 ? share : undefined;
+}
+
+/** Below this a thread waits longer between two turns than any heartbeat may be late. */
+const SHARE_MIN = 0.01;
+
 export const durationUnits = Object.keys(DURATION);
 export const sizeUnits = Object.keys(SIZE);
 

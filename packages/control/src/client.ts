@@ -3,12 +3,13 @@ import {
   type ClientMethod,
   type ClientMethods,
   type ClientNotices,
-  type GraceError,
+  GraceError,
   HOME,
   PROTOCOL,
 } from '@grace/contracts';
 import { Channel } from './channel.ts';
 import { connectSocket } from './connect.ts';
+import { lives, readOwner } from './process-owner.ts';
 
 /** The supervisor of one home as its clients see it: typed methods, each with a deadline. */
 export interface ControlClient {
@@ -27,14 +28,36 @@ export interface ControlClient {
 /** Deadline of a control request where the caller gives none, ms. */
 export const DEFAULT_DEADLINE_MS = 5000;
 
+/** How long a supervisor that died may take to come back, ms. */
+const RETURN_MS = 3000;
+const RETRY_MS = 20;
+
 /**
- * Connects to the system that runs in `home`.
+ * Connects to the system that runs in `home`. While its supervisor is away and a guardian lives that brings it back, that is waited for.
  * @throws GraceError `NOT_RUNNING` when no supervisor listens there
  */
 export async function connectControl(
   home: string,
   who: { role: 'client' | 'runner'; name: string },
   deadlineMs = DEFAULT_DEADLINE_MS,
+): Promise<ControlClient> {
+  const until = performance.now() + Math.min(deadlineMs, RETURN_MS);
+  for (;;) {
+    try {
+      return await connectOnce(home, who, deadlineMs);
+    } catch (error) {
+      const away = error instanceof GraceError && ['NOT_RUNNING', 'CONNECTION_CLOSED'].includes(error.code);
+      const guardian = readOwner(join(home, HOME.guardian));
+      if (!away || performance.now() >= until || !guardian || !lives(guardian)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+async function connectOnce(
+  home: string,
+  who: { role: 'client' | 'runner'; name: string },
+  deadlineMs: number,
 ): Promise<ControlClient> {
   const notices = new Map<string, (data: never) => void>();
   const closers: ((error: GraceError | undefined) => void)[] = [];

@@ -19,8 +19,8 @@ test('a context holds what is documented, and nothing of its host', async (t) =>
   const { kernel, context } = withContext('mine');
   await openBed(t).host(kernel);
   assert.deepEqual(Object.keys(context()).sort(), [
-    ...['broker', 'bus', 'call', 'clock', 'config', 'every', 'id', 'incarnation', 'log', 'signal'],
-    ...['stateDir', 'store', 'supervisor'],
+    ...['broker', 'bus', 'call', 'clock', 'config', 'every', 'id', 'incarnation', 'log', 'onNeed', 'onPressure'],
+    ...['signal', 'stateDir', 'store', 'supervisor'],
   ]);
 });
 

@@ -1,6 +1,7 @@
 import type { BusClient } from '@grace/bus/client';
 import { type Clock, GraceError } from '@grace/contracts';
 import type { BrokerAccess, KernelContext, KernelLog, SupervisorAccess } from './kernel.ts';
+import type { Listeners } from './listeners.ts';
 import type { KernelStore } from './store.ts';
 
 export interface ContextParts {
@@ -15,6 +16,7 @@ export interface ContextParts {
   signal: AbortSignal;
   supervisor: SupervisorAccess;
   broker: BrokerAccess | null;
+  listeners: Listeners;
 }
 
 /** Deadline of `ctx.call` where the kernel gives none, ms. */
@@ -24,7 +26,7 @@ const CALL_DEADLINE_MS = 5000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export function createContext(parts: ContextParts): KernelContext {
-  const { id, incarnation, config, stateDir, bus, store, log, clock, signal, supervisor, broker } = parts;
+  const { id, incarnation, config, stateDir, bus, store, log, clock, signal, supervisor, broker, listeners } = parts;
   return {
     id,
     incarnation,
@@ -37,6 +39,8 @@ export function createContext(parts: ContextParts): KernelContext {
     signal,
     supervisor,
     broker,
+    onPressure: listeners.onPressure,
+    onNeed: listeners.onNeed,
     call: (kernel, verb, input, options = {}) =>
       bus.request(`kernel.${kernel}.call.${verb}`, input ?? {}, { deadlineMs: CALL_DEADLINE_MS, ...options }),
     every(ms, work) {

@@ -15,4 +15,5 @@ export {
   type SupervisorAccess,
   type Verb,
 } from './kernel.ts';
+export { createListeners, type Listeners } from './listeners.ts';
 export { createStore, type KernelStore } from './store.ts';

@@ -1,5 +1,5 @@
 import type { BusClient } from '@grace/bus/client';
-import type { AnyDraft, Clock, SupervisorCommand, VerbMeta } from '@grace/contracts';
+import type { AnyDraft, Clock, MemoryPressure, SupervisorCommand, VerbMeta } from '@grace/contracts';
 import type { KernelStore } from './store.ts';
 
 /** A kernel: one module whose default export is this, and one manifest. */
@@ -21,6 +21,9 @@ export interface KernelInstance {
 
 // biome-ignore lint/suspicious/noExplicitAny: a verb states its own input type and checks what arrives
 export type Verb = (input: any, meta: VerbMeta) => unknown;
+
+export type PressureHandler = (pressure: MemoryPressure) => Promise<void> | void;
+export type NeedHandler = (need: string, up: boolean) => void;
 
 export interface KernelContext {
   readonly id: string;
@@ -48,6 +51,13 @@ export interface KernelContext {
    * @throws GraceError `BAD_INPUT` when `ms` is not from 1 to 2^31-1
    */
   every(ms: number, work: () => Promise<void> | void): void;
+  /**
+   * Calls `handler` when its memory is short: from 80 % of a limit on, at most once a second, never twice at once. It lets go of what it can
+   * make again. At the limit the kernel is restarted. Several handlers are called side by side; an error is logged, not lost.
+   */
+  onPressure(handler: PressureHandler): void;
+  /** Calls `handler` when a kernel named in `needs` goes down, and when it is ready again; not for what it finds at its start. */
+  onNeed(handler: NeedHandler): void;
   readonly supervisor: SupervisorAccess;
   /** The broker's birth certificate; only in the kernel that runs the broker. */
   readonly broker: BrokerAccess | null;

@@ -9,6 +9,7 @@ import { type AclDocument, GraceError, systemClock, type VerbEndpoint } from '@g
 import * as Comlink from 'comlink';
 import { type HostedKernel, type HostParts, hostKernel } from '../src/host.ts';
 import type { KernelDefinition, KernelLog } from '../src/kernel.ts';
+import { createListeners } from '../src/listeners.ts';
 
 const ALL = { allow: ['>'], deny: [] };
 const OPEN: AclDocument = { kernels: { publish: ALL, subscribe: ALL }, principals: {} };
@@ -18,7 +19,7 @@ export interface Bed {
   readonly home: string;
   readonly broker: Broker;
   /** A port that the broker takes for this principal. */
-  port(principal: string): MessagePort;
+  port(principal: string, messagesPerSecond?: number): MessagePort;
   /** A client of the broker. */
   client(principal: string): BusConnection;
   /** Hosts a kernel in this thread; drained at the end of the test if it has not been before. */
@@ -31,9 +32,9 @@ export function openBed(t: TestContext): Bed {
   const broker = createBroker({ acl: OPEN, mute: MUTE, maxPayloadBytes: 1e6 });
   const clients: BusConnection[] = [];
   const kernels: HostedKernel[] = [];
-  const port = (principal: string): MessagePort => {
+  const port = (principal: string, messagesPerSecond = 1e6): MessagePort => {
     const { port1, port2 } = new MessageChannel();
-    broker.attach(port1, { principal, incarnation: 1, messagesPerSecond: 1e6, kernel: true });
+    broker.attach(port1, { principal, incarnation: 1, messagesPerSecond, kernel: true });
     return port2;
   };
   const client = (principal: string): BusConnection => {
@@ -65,6 +66,7 @@ export function openBed(t: TestContext): Bed {
         clock: systemClock,
         supervisor: { command: async () => {}, report: () => {} },
         broker: null,
+        listeners: createListeners(recordLog([])),
         onWork: () => {},
         ...parts,
       });

@@ -47,8 +47,14 @@ describe('a failing file system', () => {
     ['EIO', 'STORAGE_FAILED'],
     ['ENOSPC', 'STORAGE_FULL'],
   ] as const) {
-    for (const failCount of [1, 12]) {
-      test(`${errno} at any ${failCount === 1 ? 'call' : `${failCount} calls`} of a scenario loses nothing acknowledged, and service returns`, async (t) => {
+    for (const [failCount, writeThrough] of [
+      [1, false],
+      [12, false],
+      [1, true],
+      [12, true],
+    ] as const) {
+      const how = writeThrough ? ', written through,' : '';
+      test(`${errno} at any ${failCount === 1 ? 'call' : `${failCount} calls`} of a scenario${how} loses nothing acknowledged, and service returns`, async (t) => {
         const root = await freshFolder(t);
         let reached = true;
         for (let failAt = 1; reached; failAt++) {
@@ -57,11 +63,10 @@ describe('a failing file system', () => {
           await mkdir(dir);
           const { files, faults } = faultyFiles({ failAt, failCount, errno });
           const tried = fresh();
-          const ledger = await openLedgerOn(files, { dir, segmentBytes: 900, groupCommitMs: 0, maxBatch: 2 }).catch(
-            (error) => {
-              assert.equal(error.code, code, what);
-            },
-          );
+          const options = { dir, segmentBytes: 900, groupCommitMs: 0, maxBatch: 2, writeThrough };
+          const ledger = await openLedgerOn(files, options).catch((error) => {
+            assert.equal(error.code, code, what);
+          });
           if (ledger) {
             await appendSome(ledger, 'during', tried);
             reached = faults.calls >= failAt;
@@ -97,11 +102,11 @@ describe('a failing file system', () => {
     const root = await freshFolder(t);
     let run = 0;
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: 2500 }), async (spaceBytes) => {
+      fc.asyncProperty(fc.integer({ min: 0, max: 2500 }), fc.boolean(), async (spaceBytes, writeThrough) => {
         const dir = join(root, `${run++}`);
         const { files, faults } = faultyFiles({ spaceBytes });
         const tried = fresh();
-        const ledger = await openLedgerOn(files, { dir, segmentBytes: 1200, groupCommitMs: 0 });
+        const ledger = await openLedgerOn(files, { dir, segmentBytes: 1200, groupCommitMs: 0, writeThrough });
         await appendSome(ledger, 'filling', tried);
         assert.deepEqual([...tried.codes], spaceBytes < 2500 ? ['STORAGE_FULL'] : [...tried.codes]);
         faults.spaceBytes = Number.POSITIVE_INFINITY;

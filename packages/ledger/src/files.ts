@@ -1,4 +1,19 @@
+import {
+  close,
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  fstat,
+  fsyncSync,
+  ftruncate,
+  ftruncateSync,
+  openSync,
+  read,
+  write,
+  writeSync,
+} from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { promisify } from 'node:util';
 
 /** What the ledger asks of a file system. Tests put one behind it that tears, shortens and fails. */
 export interface FileLayer {
@@ -9,6 +24,10 @@ export interface FileLayer {
   remove(path: string): Promise<void>;
   /** Makes names that were created or removed in the folder durable. */
   syncFolder(path: string): Promise<void>;
+  /** `open` with `create`, before it returns. */
+  createNow(path: string): LedgerFile;
+  /** `syncFolder`, before it returns. */
+  syncFolderNow(path: string): void;
 }
 
 export interface LedgerFile {
@@ -21,6 +40,12 @@ export interface LedgerFile {
   sync(): Promise<void>;
   size(): Promise<number>;
   close(): Promise<void>;
+  /** The same before it returns, for writers that must not wait a turn. */
+  readonly now: {
+    write(bytes: Uint8Array, position: number): number;
+    truncate(length: number): void;
+    sync(): void;
+  };
 }
 
 const FLAGS = { read: 'r', write: 'r+', create: 'w+' } as const;
@@ -40,6 +65,15 @@ export const diskFiles: FileLayer = {
       await folder.close();
     }
   },
+  createNow: (path) => fileOfDescriptor(openSync(path, FLAGS.create, 0o600)),
+  syncFolderNow(path) {
+    const folder = openSync(path, FLAGS.read);
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  },
 };
 
 function fileOf(handle: FileHandle): LedgerFile {
@@ -50,6 +84,29 @@ function fileOf(handle: FileHandle): LedgerFile {
     sync: () => handle.datasync(),
     size: async () => (await handle.stat()).size,
     close: () => handle.close(),
+    now: nowOf(handle.fd),
+  };
+}
+
+/** A handle cannot be made of a descriptor, so this is the file of one that was opened synchronously. */
+function fileOfDescriptor(fd: number): LedgerFile {
+  return {
+    write: async (bytes, position) => (await promisify(write)(fd, bytes, 0, bytes.length, position)).bytesWritten,
+    read: async (into, offset, position) =>
+      (await promisify(read)(fd, into, offset, into.length - offset, position)).bytesRead,
+    truncate: (length) => promisify(ftruncate)(fd, length),
+    sync: () => promisify(fdatasync)(fd),
+    size: async () => (await promisify(fstat)(fd)).size,
+    close: () => promisify(close)(fd),
+    now: nowOf(fd),
+  };
+}
+
+function nowOf(fd: number): LedgerFile['now'] {
+  return {
+    write: (bytes, position) => writeSync(fd, bytes, 0, bytes.length, position),
+    truncate: (length) => ftruncateSync(fd, length),
+    sync: () => fdatasyncSync(fd),
   };
 }
 
@@ -58,6 +115,16 @@ export async function writeAll(file: LedgerFile, bytes: Uint8Array, position: nu
   let done = 0;
   while (done < bytes.length) {
     const wrote = await file.write(done === 0 ? bytes : bytes.subarray(done), position + done);
+    if (wrote <= 0) throw Object.assign(new Error('the file system wrote nothing'), { code: 'EIO' });
+    done += wrote;
+  }
+}
+
+/** `writeAll`, before it returns. */
+export function writeAllNow(file: LedgerFile, bytes: Uint8Array, position: number): void {
+  let done = 0;
+  while (done < bytes.length) {
+    const wrote = file.now.write(done === 0 ? bytes : bytes.subarray(done), position + done);
     if (wrote <= 0) throw Object.assign(new Error('the file system wrote nothing'), { code: 'EIO' });
     done += wrote;
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freshFolder } from '../test/folder.ts';
 import { readAll } from '../test/records.ts';
@@ -10,13 +10,19 @@ import { openLedger, verifyLedger } from './index.ts';
 const APPENDER = fileURLToPath(new URL('../test/appender.ts', import.meta.url));
 const KILLS = 32;
 
-test(`${KILLS} times kill -9 while appending: no acknowledged record is lost, and the ledger verifies`, async (t) => {
+test(`${KILLS} times kill -9 while appending: no acknowledged record is lost, and the ledger verifies`, (t) =>
+  killAgainAndAgain(t, 'acknowledged'));
+
+test(`${KILLS} times kill -9 while writing through: no record whose append has returned is lost`, (t) =>
+  killAgainAndAgain(t, 'returned'));
+
+async function killAgainAndAgain(t: TestContext, told: 'acknowledged' | 'returned'): Promise<void> {
   const dir = await freshFolder(t);
   const acknowledged = new Map<number, string>();
   for (let kill = 0; kill < KILLS; kill++) {
     // Random, so that the kill meets every stage: between two writes, in one, in a sync, in the making of a segment.
     const until = Math.floor(Math.random() * 400) + 1;
-    const lines = await appendUntilKilled(dir, `run${kill}`, until);
+    const lines = await appendUntilKilled(dir, `run${kill}`, until, told);
     assert.ok(lines.length >= until);
     for (const line of lines) {
       const [seq, hash, text] = line.split(' ') as [string, string, string];
@@ -29,11 +35,11 @@ test(`${KILLS} times kill -9 while appending: no acknowledged record is lost, an
   const found = new Map((await readAll(dir)).map(({ seq, hash, text }) => [seq, `${hash} ${text}`]));
   for (const [seq, record] of acknowledged) assert.equal(found.get(seq), record, `record ${seq}`);
   assert.deepEqual((await verifyLedger(dir)).problems, []);
-});
+}
 
 /** Lines the child wrote whole before SIGKILL met it, some way behind the line number `until`. */
-async function appendUntilKilled(dir: string, prefix: string, until: number): Promise<string[]> {
-  const child = spawn(process.execPath, [APPENDER, dir, prefix], { stdio: ['ignore', 'pipe', 'inherit'] });
+async function appendUntilKilled(dir: string, prefix: string, until: number, told: string): Promise<string[]> {
+  const child = spawn(process.execPath, [APPENDER, dir, prefix, told], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   let lines = 0;
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

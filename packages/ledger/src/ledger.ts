@@ -8,6 +8,7 @@ import { type LedgerRecord, readRecords } from './read.ts';
 import { recover, type Truncation } from './recovery.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { inspectFolder } from './standing.ts';
+import { ThroughQueue } from './through-queue.ts';
 
 export interface LedgerOptions {
   dir: string;
@@ -21,6 +22,11 @@ export interface LedgerOptions {
   maxPendingBytes?: number;
   /** Whether a batch is made durable before its appends resolve; true. Without it they survive the process, not the machine. */
   sync?: boolean;
+  /**
+   * Whether `append` hands the record to the operating system before it returns; false. Then the end of the process loses nothing that was
+   * appended, and `last` is the newest record written; a rejection because of a failed sync says only that it may not survive the machine.
+   */
+  writeThrough?: boolean;
 }
 
 /** The writer of a folder; there is one at a time. */
@@ -60,6 +66,7 @@ export function openLedger(options: LedgerOptions): Promise<Ledger> {
 /** `openLedger` on another file layer. */
 export async function openLedgerOn(files: FileLayer, options: LedgerOptions): Promise<Ledger> {
   const { dir, groupCommitMs = 5, maxBatch = 256, segmentBytes = 16e6, maxPendingBytes = 64e6, sync = true } = options;
+  const { writeThrough = false } = options;
   const opening = (error: unknown) => storageError(error, `${dir}: the ledger cannot be opened`);
   await files.makeFolder(dir).catch((error) => Promise.reject(opening(error)));
   const lock = await lockFolder(dir).catch((error) => Promise.reject(opening(error)));
@@ -70,7 +77,7 @@ export async function openLedgerOn(files: FileLayer, options: LedgerOptions): Pr
     if (standing.tail) await writer.resume(standing.tail);
     const truncation = await recover(files, dir, standing, writer);
     const settings = { dir, groupCommitMs, maxBatch, maxBatchBytes: batchBytesMax(segmentBytes), maxPendingBytes };
-    return new OpenLedger(files, settings, standing.marks, writer, truncation, lock);
+    return new OpenLedger(files, { ...settings, writeThrough }, standing.marks, writer, truncation, lock);
   } catch (error) {
     await writer?.close().catch(() => undefined);
     await lock.release();
@@ -87,13 +94,13 @@ class OpenLedger implements Ledger {
   readonly #dir: string;
   readonly #marks: Marks;
   readonly #writer: SegmentWriter;
-  readonly #queue: AppendQueue;
+  readonly #queue: Pick<AppendQueue, 'append' | 'flush' | 'close'>;
   readonly #lock: WriterLock;
   #closing: Promise<void> | null = null;
 
   constructor(
     files: FileLayer,
-    settings: QueueSettings,
+    settings: QueueSettings & { writeThrough: boolean },
     marks: Marks,
     writer: SegmentWriter,
     truncation: Truncation | null,
@@ -104,10 +111,12 @@ class OpenLedger implements Ledger {
     this.#marks = marks;
     this.#writer = writer;
     this.#lock = lock;
-    this.#queue = new AppendQueue(settings, async (records, upNext) => {
-      const firstSeq = writer.last.seq + 1;
-      return { firstSeq, hashes: await writer.commit(records, upNext) };
-    });
+    this.#queue = settings.writeThrough
+      ? new ThroughQueue(settings, writer)
+      : new AppendQueue(settings, async (records, upNext) => {
+          const firstSeq = writer.last.seq + 1;
+          return { firstSeq, hashes: await writer.commit(records, upNext) };
+        });
     this.recovered = truncation && { truncatedBytes: truncation.truncatedBytes, segment: truncation.segment };
   }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import type { Appended } from './append-queue.ts';
 import { storageError } from './failure.ts';
-import { type FileLayer, type LedgerFile, writeAll } from './files.ts';
+import { type FileLayer, type LedgerFile, writeAll, writeAllNow } from './files.ts';
 import { encodeHeader, encodeRecord, RECORD_OVERHEAD_BYTES, type RecordDraft, SEGMENT_HEADER_BYTES } from './format.ts';
 import type { Marks } from './marks.ts';
 import { segmentName } from './segments.ts';
@@ -36,6 +37,9 @@ export class SegmentWriter {
   /** The next batch begins a new segment. Stays set until one exists: its name is taken from the next seq, so no record may go elsewhere. */
   #rollDue = true;
   #ahead: Encoded | null = null;
+  /** The newest record that is known to be durable; only `put` lets records be newer. */
+  #durableSeq: number;
+  #syncing: Promise<void> = Promise.resolve();
   /** Two in turn: one is being written while the next batch is encoded into the other. */
   #buffers: [Buffer, Buffer] = [Buffer.allocUnsafe(0), Buffer.allocUnsafe(0)];
 
@@ -44,6 +48,7 @@ export class SegmentWriter {
     this.#settings = settings;
     this.#marks = standing.marks;
     this.last = standing.last;
+    this.#durableSeq = standing.last.seq;
   }
 
   /** Goes on in the newest segment. */
@@ -82,12 +87,62 @@ export class SegmentWriter {
       this.#marks.note(this.last.seq + 1, this.#length);
       this.#length += encoded.bytes.length;
       this.last = encoded.last;
+      this.#durableSeq = encoded.last.seq;
       return encoded.hashes;
     } catch (error) {
       // Tried at once so that space is free again; when it fails too, the next batch begins with it.
       if (this.#dirty) await this.#mend().catch(() => undefined);
       throw storageError(error, `${this.#settings.dir}: a batch of ${batch.length} records was not written`);
     }
+  }
+
+  /**
+   * Gives one record to the operating system before it returns: from then on it survives the process, and after `settle` the machine.
+   * Not to be mixed with a `commit` under way.
+   * @throws GraceError `STORAGE_FULL`, `STORAGE_FAILED`: the record does not count
+   */
+  put(record: RecordDraft): Appended {
+    try {
+      if (this.#dirty) this.#mendNow();
+      const recordBytes = RECORD_OVERHEAD_BYTES + record.payloadBytes;
+      const fits = this.#length + recordBytes <= this.#settings.segmentBytes;
+      if (!fits && this.#length > SEGMENT_HEADER_BYTES) this.#rollDue = true;
+      if (this.#rollDue) this.#rollNow();
+      if (this.#buffers[0].length < recordBytes) this.#buffers[0] = Buffer.allocUnsafe(recordBytes);
+      const bytes = this.#buffers[0].subarray(0, recordBytes);
+      const seq = this.last.seq + 1;
+      // Whatever is not known to be durable may be torn together, as if it were one batch.
+      const batchIndex = seq - this.#durableSeq - 1;
+      const hash = encodeRecord(bytes, 0, record, { seq, batchIndex, previousHash: this.last.hash });
+      this.#dirty = true;
+      writeAllNow(this.#file!, bytes, this.#length);
+      this.#dirty = false;
+      this.#marks.note(seq, this.#length);
+      this.#length += recordBytes;
+      this.last = { seq, hash };
+      return this.last;
+    } catch (error) {
+      throw storageError(error, `${this.#settings.dir}: a record was not written`);
+    }
+  }
+
+  /** Makes durable what was `put`; one at a time. */
+  async settle(): Promise<void> {
+    const { seq } = this.last;
+    if (!this.#file || seq === this.#durableSeq) return;
+    this.#syncing = this.#sync(this.#file);
+    try {
+      await this.#syncing;
+    } catch (error) {
+      throw storageError(error, `${this.#settings.dir}: records up to ${seq} are not known to be durable`);
+    }
+    this.#durableSeq = Math.max(this.#durableSeq, seq);
+  }
+
+  /** `settle`, before it returns: for a writer that is too far ahead of the disk. */
+  settleNow(): void {
+    if (this.#file) this.#syncNow(this.#file);
+    this.#durableSeq = this.last.seq;
   }
 
   async close(): Promise<void> {
@@ -147,7 +202,42 @@ export class SegmentWriter {
     await old?.close().catch(() => undefined);
   }
 
+  /** Once in a segment the disk is waited for: the old segment must be durable before a new one continues it. */
+  #rollNow(): void {
+    const old = this.#file;
+    this.settleNow();
+    const firstSeq = this.last.seq + 1;
+    const segment = { name: segmentName(firstSeq), path: join(this.#settings.dir, segmentName(firstSeq)), firstSeq };
+    const file = this.#files.createNow(segment.path);
+    try {
+      writeAllNow(file, encodeHeader({ firstSeq, createdMs: Date.now(), previousHash: this.last.hash }), 0);
+      this.#syncNow(file);
+      if (this.#settings.sync) this.#files.syncFolderNow(this.#settings.dir);
+    } catch (error) {
+      // The name stays: it is the next record's, and is written anew when that record comes.
+      void file.close().catch(() => undefined);
+      throw error;
+    }
+    this.#file = file;
+    this.#length = SEGMENT_HEADER_BYTES;
+    this.#rollDue = false;
+    this.#marks.open(segment);
+    void this.#syncing.catch(() => undefined).then(() => old?.close().catch(() => undefined));
+  }
+
+  #mendNow(): void {
+    if (this.#file) {
+      this.#file.now.truncate(this.#length);
+      this.#syncNow(this.#file);
+    }
+    this.#dirty = false;
+  }
+
   async #sync(file: LedgerFile): Promise<void> {
     if (this.#settings.sync) await file.sync();
+  }
+
+  #syncNow(file: LedgerFile): void {
+    if (this.#settings.sync) file.now.sync();
   }
 }

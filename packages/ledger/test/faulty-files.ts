@@ -34,6 +34,10 @@ export function faultyFiles(start: Partial<Faults> = {}): { files: FileLayer; fa
     if (fails()) throw failure(faults.errno);
     return work();
   };
+  const stepNow = <T>(work: () => T): T => {
+    if (fails()) throw failure(faults.errno);
+    return work();
+  };
   const wrap = (file: LedgerFile): LedgerFile => ({
     async write(bytes, position) {
       if (fails()) {
@@ -56,6 +60,21 @@ export function faultyFiles(start: Partial<Faults> = {}): { files: FileLayer; fa
       await file.close();
       if (failed) throw failure(faults.errno);
     },
+    now: {
+      write(bytes, position) {
+        if (fails()) {
+          file.now.write(bytes.subarray(0, bytes.length >> 1), position);
+          throw failure(faults.errno);
+        }
+        const room = Math.min(bytes.length, faults.shortBytes, faults.spaceBytes);
+        if (room === 0) throw failure('ENOSPC');
+        const wrote = file.now.write(bytes.subarray(0, room), position);
+        faults.spaceBytes -= wrote;
+        return wrote;
+      },
+      truncate: (length) => stepNow(() => file.now.truncate(length)),
+      sync: () => stepNow(() => file.now.sync()),
+    },
   });
   const files: FileLayer = {
     makeFolder: (path) => step(() => diskFiles.makeFolder(path)),
@@ -63,6 +82,8 @@ export function faultyFiles(start: Partial<Faults> = {}): { files: FileLayer; fa
     open: (path, mode) => step(async () => wrap(await diskFiles.open(path, mode))),
     remove: (path) => step(() => diskFiles.remove(path)),
     syncFolder: (path) => step(() => diskFiles.syncFolder(path)),
+    createNow: (path) => stepNow(() => wrap(diskFiles.createNow(path))),
+    syncFolderNow: (path) => stepNow(() => diskFiles.syncFolderNow(path)),
   };
   return { files, faults };
 }

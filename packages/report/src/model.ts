@@ -1,6 +1,7 @@
 import type {
   Condition,
   DetectorMethod,
+  EvidenceKind,
   PlaybookOutcome,
   TrialExpectation,
   TrialResult,
@@ -157,9 +158,32 @@ export interface TrialFacts extends TrialResult {
   targetRestarts: Claim[];
   timedOut: boolean | null;
   runnerLagMsMax: number | null;
+  reaction: Reaction;
   chain: ChainStep[];
   /** What is false or not known in this trial. */
   facets: Facet[];
+}
+
+/** What the system did about a fault beside restarts and playbooks, and what it kept to look at. */
+export interface Reaction {
+  /** CPU limits set and lifted, and what enforced them. */
+  limits: Claim[];
+  /** Memory that ran short. */
+  pressure: Claim[];
+  /** Rungs of the kill ladder beyond the end of a thread. */
+  ladder: Claim[];
+  kept: KeptFile[];
+}
+
+export interface KeptFile {
+  kind: EvidenceKind;
+  kernel: string | null;
+  /** Relative to the folder of the run. */
+  file: string;
+  bytes: number;
+  /** Its most telling lines. */
+  top: string[];
+  evidence: string[];
 }
 
 export interface PlaybookRun {

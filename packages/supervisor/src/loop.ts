@@ -29,7 +29,10 @@ export function createLoop(initial: CoreState, clock: Clock, execute: (command: 
       for (let next = queue.shift(); next; next = queue.shift()) {
         const { state: after, commands } = decide(state, next, clock.monoMs());
         state = after;
-        for (const command of commands) execute(command);
+        // A decision is on record whole before any of it is done: a supervisor that dies in between has only given no orders, and those are
+        // given again by the one that finds the record.
+        for (const command of commands) if (command.do === 'journal') execute(command);
+        for (const command of commands) if (command.do !== 'journal') execute(command);
       }
     } finally {
       busy = false;

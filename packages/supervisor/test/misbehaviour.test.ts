@@ -59,10 +59,11 @@ describe('a kernel that misbehaves', () => {
     assert.equal(await lastRestart(), 'ended');
   });
 
-  test('by filling its heap is ended at its limit alone', async () => {
+  test('by filling its heap faster than anybody can look is ended alone, by our limit or by V8', async () => {
     await onlyTheVictim('allocate');
-    assert.equal(await lastRestart(), 'crash');
-    assert.match((await system.journal('kernel:exit')).at(-1)!.data.error!.message, /memory/i);
+    const cause = await lastRestart();
+    assert.ok(cause === 'memory' || cause === 'crash', `restarted for ${cause}`);
+    if (cause === 'crash') assert.match((await system.journal('kernel:exit')).at(-1)!.data.error!.message, /memory/i);
   });
 
   const condition = async (): Promise<string | undefined> =>
@@ -116,7 +117,7 @@ describe('a kernel that misbehaves', () => {
       const all = (await system.client.request('incidents', {})).filter(({ subject }) => subject !== 'machine');
       return all.every(({ closedMono }) => closedMono !== undefined) && all;
     });
-    for (const kind of ['kernel_crash', 'kernel_hung', 'cell_crash']) {
+    for (const kind of ['kernel_crash', 'kernel_hung']) {
       assert.ok(
         incidents.some((incident) => incident.kind === kind),
         kind,

@@ -37,8 +37,11 @@ export class World {
   readonly threads = new Map<string, { incarnation: number; cell: string }>();
   readonly cells = new Map<string, number>();
   finished = false;
+  /** Cells whose agent says nothing: stopped by a signal, or with a main thread that is blocked. */
+  readonly silent = new Map<string, 'stopped' | 'blocked'>();
   #agenda: { at: number; order: number; act: () => void }[] = [];
   #order = 0;
+  readonly #mute = new Set<string>();
   readonly #behaviour: (kernel: string) => Behaviour;
 
   constructor(
@@ -93,6 +96,7 @@ export class World {
         this.now = tick;
         tick += 50;
         this.emit({ t: 'tick' });
+        if (this.now % 500 < 50) this.#hear();
       } else break;
     }
     this.now = end;
@@ -126,11 +130,22 @@ export class World {
     const incarnation = this.cells.get(cell);
     if (incarnation === undefined) return;
     this.cells.delete(cell);
+    this.silent.delete(cell);
     for (const [kernel, thread] of this.threads) if (thread.cell === cell) this.threads.delete(kernel);
     this.emit({ t: 'cell-exit', cell, incarnation, pid: 1, code: null, signal: 'SIGSEGV' });
   }
 
-  sample(cell: string, threads: (Partial<ThreadSample> & { kernel: string })[], agentLagMs = 0): void {
+  /** From now on the cell answers no order at all, and its end is not heard of either. */
+  mute(cell: string): void {
+    this.#mute.add(cell);
+  }
+
+  sample(
+    cell: string,
+    threads: (Partial<ThreadSample> & { kernel: string })[],
+    agentLagMs = 0,
+    rssBytes: number | null = null,
+  ): void {
     this.emit({
       t: 'sample',
       sample: {
@@ -138,7 +153,7 @@ export class World {
         atMono: this.now,
         agentLagMs,
         cpuPercent: null,
-        rssBytes: null,
+        rssBytes,
         threads: threads.map((thread) => ({
           incarnation: this.state.kernels[thread.kernel]!.incarnation,
           atMono: this.now,
@@ -148,10 +163,14 @@ export class World {
           runDelayMs: 1,
           heapBytes: 1,
           externalBytes: 1,
+          heapAtMono: this.now,
+          cap: null,
           missed: null,
           logs: 0,
           errors: 0,
           work: 0,
+          published: 0,
+          refused: 0,
           ...thread,
         })),
       },
@@ -160,7 +179,8 @@ export class World {
 
   #do(command: Command): void {
     this.commands.push({ at: this.now, command });
-    const behaviour = 'kernel' in command ? this.#behaviour(command.kernel) : null;
+    if (command.do !== 'journal' && 'cell' in command && this.#mute.has(command.cell)) return;
+    const behaviour = 'kernel' in command && command.kernel !== null ? this.#behaviour(command.kernel) : null;
     switch (command.do) {
       case 'journal':
         this.journal.push({ ...command.draft, at: this.now });
@@ -223,12 +243,48 @@ export class World {
           this.emit({ t: 'exited', kernel, incarnation, code: 1, error: null });
         });
         return;
+      case 'limit':
+        this.#answer(command, 2, () =>
+          this.emit({
+            t: 'limited',
+            kernel: command.kernel,
+            incarnation: command.incarnation,
+            cpu: command.cpu,
+            method: 'cgroup1',
+          }),
+        );
+        return;
+      case 'inspect-cell': {
+        const { cell, incarnation } = command;
+        this.later(1, () =>
+          this.emit({
+            t: 'cell-inspected',
+            cell,
+            incarnation,
+            stopped: this.silent.get(cell) === 'stopped',
+            main: null,
+          }),
+        );
+        return;
+      }
+      case 'continue-cell':
+        if (this.silent.get(command.cell) === 'stopped') this.silent.delete(command.cell);
+        return;
+      case 'press':
+      case 'tell':
+      case 'evidence':
+        return;
       case 'finish':
         this.finished = true;
         return;
       default:
         command satisfies never;
     }
+  }
+
+  /** The agents of living cells are heard, whatever they have to say. */
+  #hear(): void {
+    for (const cell of [...this.cells.keys()]) if (!this.silent.has(cell)) this.sample(cell, []);
   }
 
   /** An outcome that comes only while the thread lives. */

@@ -9,16 +9,19 @@ import {
   type AnyDraft,
   type AnyRecord,
   GraceError,
+  type MemoryPressure,
   type SupervisorCommand,
   systemClock,
 } from '@grace/contracts';
 import {
   type BrokerAccess,
+  createListeners,
   type HostedKernel,
   type HostParts,
   hostKernel,
   type KernelDefinition,
   type KernelLog,
+  type Listeners,
 } from '@grace/kernel-sdk';
 
 export interface RigOptions {
@@ -37,6 +40,8 @@ export interface KernelRig {
   bus(principal: string): BusConnection;
   /** Publishes a journal record the way message_bus does: `system.events.<noun>.<verb>`. */
   feed(record: AnyRecord): Promise<void>;
+  /** Tells the kernel that its memory is short; resolves when its handlers have come back. */
+  press(kernel: string, pressure: MemoryPressure): Promise<void>;
   /** Drains the kernel and starts a new incarnation on the same state. */
   restart(kernel: string): Promise<void>;
   stateDir(kernel: string): string;
@@ -60,7 +65,7 @@ export async function rigKernels(definitions: KernelDefinition[], options: RigOp
   const mute = { enabled: true, threshold: 200, windowMs: 1000, periodMs: 2000, periodMaxMs: 60_000 };
   const reports: KernelRig['reports'] = [];
   const logs: KernelRig['logs'] = [];
-  const hosted = new Map<string, { kernel: HostedKernel; incarnation: number }>();
+  const hosted = new Map<string, { kernel: HostedKernel; listeners: Listeners; incarnation: number }>();
   const outside: BusConnection[] = [];
   const hasOwnBroker = definitions.some((definition) => definition.id === 'message_bus');
   const broker = createBroker({ acl, mute, maxPayloadBytes: 1e6 });
@@ -100,6 +105,8 @@ export async function rigKernels(definitions: KernelDefinition[], options: RigOp
     const stateDir = join(home, id);
     mkdirSync(stateDir, { recursive: true });
     const bus = id === 'message_bus' ? createBusClient() : connect(id, incarnation);
+    const log = recordLog(id, logs);
+    const listeners = createListeners(log);
     const parts: HostParts = {
       id,
       title: id,
@@ -108,7 +115,7 @@ export async function rigKernels(definitions: KernelDefinition[], options: RigOp
       config: options.config?.[id] ?? {},
       stateDir,
       bus,
-      log: recordLog(id, logs),
+      log,
       clock: systemClock,
       supervisor: {
         command: async (command, input) => {
@@ -118,20 +125,21 @@ export async function rigKernels(definitions: KernelDefinition[], options: RigOp
         report: (event) => void reports.push({ kernel: id, event }),
       },
       broker: id === 'message_bus' ? access(bus) : null,
+      listeners,
       onWork: () => {},
     };
     try {
-      hosted.set(id, { kernel: await hostKernel(definition, parts), incarnation });
+      hosted.set(id, { kernel: await hostKernel(definition, parts), listeners, incarnation });
     } catch (error) {
       await bus.close();
       throw error;
     }
   };
 
-  const kernel = (id: string): HostedKernel => {
+  const host = (id: string) => {
     const found = hosted.get(id);
     if (!found) throw new GraceError('UNKNOWN_KERNEL', `the rig hosts no ${id}`);
-    return found.kernel;
+    return found;
   };
 
   const rig: KernelRig = {
@@ -139,8 +147,9 @@ export async function rigKernels(definitions: KernelDefinition[], options: RigOp
     broker,
     reports,
     logs,
-    call: (id, verb, input, deadlineMs = 10_000) => kernel(id).invoke(verb, input, { from: 'test', deadlineMs }),
-    probe: (id) => kernel(id).probe(),
+    call: (id, verb, input, deadlineMs = 10_000) => host(id).kernel.invoke(verb, input, { from: 'test', deadlineMs }),
+    probe: (id) => host(id).kernel.probe(),
+    press: (id, pressure) => host(id).listeners.pressed(pressure),
     bus(principal) {
       const client = connect(principal, 1);
       outside.push(client);

@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Processes with `name=value` in their environment, and all their descendants, that still run. */
 export function markedPids(name: string, value: string): number[] {
@@ -46,6 +48,21 @@ export function cgroupsOf(pid: number): string[] {
   const own = new Set(groupLines('/proc/self/cgroup'));
   const lines = numbersIn(`/proc/${pid}/task`).flatMap((tid) => groupLines(`/proc/${pid}/task/${tid}/cgroup`));
   return [...new Set(lines)].filter((line) => !own.has(line) && !line.endsWith(':/')).map(groupFolder);
+}
+
+/** The control groups that the system of a home has, in the groups of this process. */
+export function cgroupsOfHome(home: string): string[] {
+  const name = `grace-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`;
+  return groupLines('/proc/self/cgroup')
+    .map((line) => join(groupFolder(line), name))
+    .filter((group) => existsSync(group));
+}
+
+/** Removes a control group with all inside; throws `EBUSY` while one of them holds a task. */
+export function removeCgroup(group: string): void {
+  for (const entry of readdirSync(group, { withFileTypes: true }))
+    if (entry.isDirectory()) removeCgroup(join(group, entry.name));
+  rmdirSync(group);
 }
 
 /** `4:cpu:/path` or `0::/path`. */

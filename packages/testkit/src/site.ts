@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HOME } from '@grace/contracts';
 import { poll } from './poll.ts';
-import { cgroupsOf, killPids, markedPids, writtenFilesOf } from './proc-tree.ts';
+import { cgroupsOf, cgroupsOfHome, killPids, markedPids, removeCgroup, writtenFilesOf } from './proc-tree.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 /** The built command line; GRACE_DIST names another folder of built entries. */
@@ -132,7 +132,7 @@ export function openSite(options: SiteOptions = {}): Site {
     return {
       processes: pids().map(String),
       files: existsSync(run) ? readdirSync(run) : [],
-      cgroups: [...seen.cgroups].filter((group) => existsSync(group)),
+      cgroups: [...seen.cgroups, ...cgroupsOfHome(home)].filter((group) => existsSync(group)),
       strays: [...seen.strays],
       temporary: readdirSync(temporary),
       besideHome: readdirSync(dir).filter((name) => !given.has(name)),
@@ -163,6 +163,10 @@ export function openSite(options: SiteOptions = {}): Site {
       const left = pids();
       killPids(left);
       await poll('what was killed is gone', () => pids().length === 0, { deadlineMs: 15_000 });
+      await poll('their control groups are gone', () => {
+        cgroupsOfHome(home).forEach(removeCgroup);
+        return true;
+      });
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
       if (!mayLeave) assert.deepEqual(left, [], 'processes were left behind; they are ended now');
     },

@@ -31,10 +31,11 @@ export function decide(
   frame: Batch,
   outbox: Outbox,
   requests: Map<number, Pending>,
-): { accepted: number; refused: number } {
+): { accepted: number; refused: number; overloaded: number } {
   const { list1, list2, list3, end } = listsOf(frame, DELIVERY_FIELDS);
   let accepted = 0;
   let refused = 0;
+  let overloaded = 0;
   for (let r = list1; r < list2; r += 2) {
     const to = frame[r + 1] as number;
     for (let number = frame[r] as number; number <= to; number++) {
@@ -56,6 +57,7 @@ export function decide(
       const pending = outbox.decide(number);
       if (!pending || pending.settled) continue;
       refused++;
+      if (code === 'BUS_OVERLOADED') overloaded++;
       pending.settled = true;
       pending.reject(new GraceError(code, `"${pending.subject}": ${words ?? 'refused by the broker'}`));
     }
@@ -70,5 +72,5 @@ export function decide(
     if (frame[r + 1] === 1) pending.resolve(value);
     else pending.reject(fromWireError(value as WireError));
   }
-  return { accepted, refused };
+  return { accepted, refused, overloaded };
 }

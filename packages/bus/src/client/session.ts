@@ -43,7 +43,7 @@ export class Session {
   readonly #requests = new Map<number, Pending>();
   readonly #subscribing = new Map<number, Asked>();
   readonly #deadlines: Deadlines;
-  readonly #counters = { published: 0, accepted: 0, refused: 0, reconnects: 0, resent: 0 };
+  readonly #counters = { published: 0, accepted: 0, refused: 0, overloaded: 0, reconnects: 0, resent: 0 };
   #link: Link | undefined;
   #welcomes = 0;
   #maxPayloadBytes = Number.POSITIVE_INFINITY;
@@ -189,9 +189,10 @@ export class Session {
   }
 
   #settle(link: Link, frame: Batch): void {
-    const { accepted, refused } = decide(frame, this.#outbox, this.#requests);
+    const { accepted, refused, overloaded } = decide(frame, this.#outbox, this.#requests);
     this.#counters.accepted += accepted;
     this.#counters.refused += refused;
+    this.#counters.overloaded += overloaded;
     if (frame[2] > 0) this.#receiver.receive(link, frame);
     if (this.#outbox.size > 0) this.#flushSoon();
   }
@@ -225,6 +226,7 @@ export class Session {
     if (pending.settled) return;
     pending.settled = true;
     this.#counters.refused++;
+    if (error.code === 'BUS_OVERLOADED') this.#counters.overloaded++;
     pending.reject(error);
   }
 

@@ -63,6 +63,8 @@ export interface BusClientCounters {
   published: number;
   accepted: number;
   refused: number;
+  /** Of the refused: too many, for its own rate, its window or its outbox, or for those who listen (`BUS_OVERLOADED`). */
+  overloaded: number;
   received: number;
   dropped: number;
   reconnects: number;

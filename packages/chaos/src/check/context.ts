@@ -2,6 +2,7 @@ import type { AnyRecord, StatusDocument, WorkloadSample } from '@grace/contracts
 import type { ControlClient } from '@grace/control';
 import type { Injection } from '../fault/injection.ts';
 import type { TargetView } from '../observe/target.ts';
+import type { TargetReading } from '../observe/target-readings.ts';
 import type { Variant } from '../scenario/scenario.ts';
 import type { Observation } from '../verdict/recovery.ts';
 
@@ -16,6 +17,8 @@ export interface CheckContext {
   /** Instant from which the fault acted; null when that was not proven. */
   actedMono: number | null;
   observations: readonly Observation[];
+  /** What the laboratory read of the target's thread and process meanwhile. */
+  readings: readonly TargetReading[];
   /** What the workload saw during the trial, and before the first one. */
   sample: WorkloadSample;
   quiet: WorkloadSample;

@@ -24,6 +24,45 @@ export async function incidentOpened(context: CheckContext, kind: string | numbe
   };
 }
 
+export async function conditionNamed(
+  { records, target }: CheckContext,
+  condition: string | number | null,
+): Promise<CheckResult> {
+  const named = async (): Promise<JournalRecord<'kernel:condition'>[]> =>
+    (await records())
+      .filter((record) => record.name === 'kernel:condition')
+      .filter(({ kernel }) => kernel === target.id);
+  const record = await eventually(async () => (await named()).find(({ data }) => data.to === condition) ?? null, poll);
+  const others = record ? [] : (await named()).map(({ seq, data }) => `#${seq} ${data.to}`);
+  return {
+    expected: `${target.id} judged ${condition}`,
+    observed: record
+      ? `#${record.seq} ${record.data.to}, confidence ${record.data.confidence}`
+      : others.join(', ') || 'no condition was named',
+    ok: record !== null,
+  };
+}
+
+/** Evidence is kept beside what is done about the incident, so it may come a moment later. */
+export async function stackNames(
+  { records, target }: CheckContext,
+  name: string | number | null,
+): Promise<CheckResult> {
+  const stacks = async (): Promise<JournalRecord<'kernel:evidence'>[]> =>
+    (await records())
+      .filter((record) => record.name === 'kernel:evidence')
+      .filter(({ kernel, data }) => kernel === target.id && data.kind === 'stack');
+  const names = ({ data }: JournalRecord<'kernel:evidence'>): boolean =>
+    data.top.some((line) => line.includes(String(name)));
+  const record = await eventually(async () => (await stacks()).find(names) ?? null, poll);
+  const last = record ?? (await stacks()).at(-1);
+  return {
+    expected: `a stack of ${target.id} that names ${name}`,
+    observed: last ? `#${last.seq} ${last.data.file}: ${last.data.top.slice(0, 3).join(' < ')}` : 'no stack was kept',
+    ok: record !== null,
+  };
+}
+
 /** A playbook ends only when its post-condition has held, so it is waited for longer. */
 const PLAYBOOK_DEADLINE_MS = 8000;
 

@@ -50,40 +50,6 @@ export async function restartedOnce(context: CheckContext): Promise<CheckResult>
   return { expected, observed, ok: observed === expected };
 }
 
-export async function cellReplaced({ control, target }: CheckContext): Promise<CheckResult> {
-  const status = await control.request('status', {});
-  const pid = status.cells.find(({ id }) => id === target.id)?.pid ?? null;
-  return {
-    expected: `cell ${target.id} in another process than ${target.pid}`,
-    observed: `process ${pid ?? 'none'}`,
-    ok: pid !== null && pid !== target.pid,
-  };
-}
-
-export async function cellMatesBack({ control, target }: CheckContext): Promise<CheckResult> {
-  const missing = async (): Promise<string[]> => {
-    const answers = await Promise.all(
-      target.cellMates.map((kernel) =>
-        control.request('probe', { kernel }, CHECK_DEADLINE_MS).then(
-          ({ ok }) => (ok ? null : kernel),
-          (error: Error) => `${kernel} (${error.message})`,
-        ),
-      ),
-    );
-    return answers.filter((answer) => answer !== null);
-  };
-  const whole = await eventually(async () => ((await missing()).length === 0 ? true : null), {
-    deadlineMs: CHECK_DEADLINE_MS,
-    everyMs: 100,
-  });
-  const left = whole ? [] : await missing();
-  return {
-    expected: `${target.cellMates.join(', ')} pass their functional probe`,
-    observed: left.length === 0 ? 'all pass' : `not ${left.join(', ')}`,
-    ok: target.cellMates.length === 0 ? null : left.length === 0,
-  };
-}
-
 export function workWentOn({ observations, actedMono, injection }: CheckContext): CheckResult {
   const expected = 'verbs answered while the fault acted';
   if (actedMono === null) return { expected, observed: 'the fault was not seen to act', ok: null };

@@ -1,73 +1,10 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { AnyRecord, StatusDocument } from '@grace/contracts';
-import { type StandIn, standIn, statusOf } from '../../test/control-stand-in.ts';
-import { resolveTarget } from '../observe/target.ts';
-import { readScenario } from '../scenario/list.ts';
+import type { AnyRecord } from '@grace/contracts';
+import { before, check } from '../../test/check-bed.ts';
+import { statusOf } from '../../test/control-stand-in.ts';
 import type { CheckContext } from './context.ts';
 import { CHECK_NAMES } from './names.ts';
-import { runCheck } from './run-check.ts';
-
-const { variants } = readScenario(join(import.meta.dirname, '../../../../configs/scenarios/S04_kernel_crash.yaml'));
-const before = statusOf([{ id: 'scheduler' }, { id: 'trigger_mesh' }]);
-
-/** What a crash of the scheduler left, unless a test says otherwise. */
-async function check(
-  name: string,
-  value: string | null,
-  after: StatusDocument,
-  more: Partial<CheckContext> = {},
-  answers: StandIn['answers'] = {},
-) {
-  const system = await standIn({ status: () => after, ...answers });
-  const sample = {
-    trial: 't',
-    fromMono: 0,
-    toMono: 1,
-    messages: { accepted: 1, handled: 1, rejected: 0, lost: 0 },
-    verbs: { ok: 10, failed: 0, p50Ms: 1, p99Ms: 4 },
-    appends: { ok: 1, failed: 0 },
-  };
-  const context: CheckContext = {
-    control: system.client,
-    variant: variants.find(({ id }) => id === 'process_exit')!,
-    target: resolveTarget(before, { kind: 'kernel', kernel: 'scheduler' }),
-    before,
-    injection: {
-      lease: {
-        id: 'l',
-        kind: 'process_exit',
-        target: 'scheduler',
-        incarnation: 1,
-        durationMs: 1000,
-        ttlMs: 1,
-        correlation: 'c',
-        permit: 'p',
-        params: {},
-      },
-      orderedMono: 0,
-      actingMono: () => 0,
-      counts: () => ({}),
-      pid: null,
-      isOver: () => true,
-      undo: async () => ({ verified: true }),
-    },
-    undone: { verified: true },
-    actedMono: 0,
-    observations: [],
-    sample,
-    quiet: sample,
-    marker: 'marker_1',
-    records: async () => [],
-    ...more,
-  };
-  try {
-    return (await runCheck({ name, value }, context)).ok;
-  } finally {
-    await system.close();
-  }
-}
 
 const again = statusOf([{ id: 'scheduler', incarnation: 2 }, { id: 'trigger_mesh' }]);
 const opened = (kind: string): AnyRecord[] => [
@@ -149,6 +86,10 @@ describe('a verification check can be true and can be false', { concurrency: tru
     test(`${name}: ${expected === null ? 'unknown' : expected}`, async () => assert.equal(await run(), expected));
   }
 
+  test('every check says what it proves', () => {
+    for (const { proves } of Object.values(CHECK_NAMES)) assert.ok(proves.length > 10);
+  });
+
   test('a mute that came after too many denials is not the one that was promised', async () => {
     const after = (denied: number) => ({
       injection: { ...({} as CheckContext['injection']), counts: () => ({ denied }) },
@@ -173,9 +114,5 @@ describe('a verification check can be true and can be false', { concurrency: tru
     });
     assert.equal(await check('nothing_accepted', null, again, counted(0)), true);
     assert.equal(await check('nothing_accepted', null, again, counted(1)), false);
-  });
-
-  test('every check says what it proves', () => {
-    for (const { proves } of Object.values(CHECK_NAMES)) assert.ok(proves.length > 10);
   });
 });

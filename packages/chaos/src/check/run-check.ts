@@ -1,18 +1,13 @@
 import { processExists } from '../fault/process-table.ts';
 import type { CheckOrder } from '../scenario/scenario.ts';
 import { busConserves, deniedCounted, muted, nothingAccepted } from './bus.ts';
+import { cellKept, cellKilled, cellMatesBack, cellReplaced, movedAlone, onlyItsCellEnded } from './cells.ts';
 import type { CheckContext, CheckResult } from './context.ts';
-import { incidentOpened, playbookRan } from './journal.ts';
-import {
-  cellMatesBack,
-  cellMatesUntouched,
-  cellReplaced,
-  nobodyRestarted,
-  noRestart,
-  restartedOnce,
-  workWentOn,
-} from './kernels.ts';
+import { conditionNamed, incidentOpened, playbookRan, stackNames } from './journal.ts';
+import { cellMatesUntouched, nobodyRestarted, noRestart, restartedOnce, workWentOn } from './kernels.ts';
+import { heldToShare, limitLifted, throttled } from './limits.ts';
 import { stateIntact } from './marker.ts';
+import { grewAtMost, pressureRecorded, readyAfterPressure } from './memory.ts';
 import { CHECK_NAMES, type CheckName } from './names.ts';
 
 type Check = (context: CheckContext, value: CheckOrder['value']) => CheckResult | Promise<CheckResult>;
@@ -29,6 +24,10 @@ const CHECKS: Record<CheckName, Check> = {
   cell_replaced: cellReplaced,
   cell_mates_back: cellMatesBack,
   cell_mates_untouched: cellMatesUntouched,
+  cell_kept: cellKept,
+  cell_killed: cellKilled,
+  only_its_cell_ended: onlyItsCellEnded,
+  moved_alone: movedAlone,
   state_intact: stateIntact,
   work_went_on: workWentOn,
   muted,
@@ -37,6 +36,14 @@ const CHECKS: Record<CheckName, Check> = {
   bus_conserves: busConserves,
   incident_opened: incidentOpened,
   playbook_ran: playbookRan,
+  condition_named: conditionNamed,
+  stack_names: stackNames,
+  throttled,
+  held_to_share: heldToShare,
+  limit_lifted: limitLifted,
+  pressure_recorded: pressureRecorded,
+  ready_after_pressure: readyAfterPressure,
+  grew_at_most: grewAtMost,
   others_latency: othersLatency,
   hog_ended: ({ injection }) => ({
     expected: `process ${injection.pid} gone`,

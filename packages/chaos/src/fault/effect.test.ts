@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { type FaultKind, systemClock } from '@grace/contracts';
+import { type FaultKind, GraceError, systemClock } from '@grace/contracts';
 import { poll } from '@grace/testkit';
 import { type StandIn, standIn, statusOf } from '../../test/control-stand-in.ts';
 import { resolveTarget } from '../observe/target.ts';
@@ -13,6 +14,7 @@ const TELL_TID = `
   const { parentPort } = require('node:worker_threads');
   parentPort.postMessage(Number(require('node:fs').readlinkSync('/proc/thread-self').split('/').at(-1)));
 `;
+const WAIT_ON_ORDER = `${TELL_TID} parentPort.on('message', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));`;
 const SPIN_ON_ORDER = `${TELL_TID} parentPort.on('message', () => { for (;;); });`;
 
 async function thread(code: string): Promise<{ worker: Worker; tid: number }> {
@@ -29,11 +31,14 @@ async function prove(
     answers?: StandIn['answers'];
     counts?: Record<string, number>;
     deadlineMs?: number;
+    /** Host process of the target; default this one. */
+    pid?: number;
     act?: () => unknown;
   } = {},
 ): Promise<Effect> {
   const { answers = {}, counts = {}, deadlineMs = 20_000, act = () => {} } = more;
   const status = statusOf([{ id: 'scheduler', tid }]);
+  if (more.pid !== undefined) status.cells[0]!.pid = more.pid;
   const system = await standIn({ status: () => status, ...answers });
   const target = resolveTarget(status, { kind: 'kernel', kernel: 'scheduler' });
   const before = baselineOf(status, target);
@@ -63,6 +68,81 @@ describe('the effect of a fault', { skip: !isLinux && 'needs /proc' }, () => {
       assert.ok((effect.observed['threadCpuMs'] as number) > 80);
     } finally {
       await worker.terminate();
+    }
+  });
+
+  test('a thread that catches its breath in a regular expression is seen by the CPU it burns', async () => {
+    const { worker, tid } = await thread(SPIN_ON_ORDER);
+    try {
+      const effect = await prove('catastrophic_regex', tid, { act: () => worker.postMessage('spin') });
+      assert.equal(effect.proven, true);
+    } finally {
+      await worker.terminate();
+    }
+  });
+
+  test('a storm counts only while verbs are answered', async () => {
+    const { worker, tid } = await thread(SPIN_ON_ORDER);
+    const act = () => worker.postMessage('spin');
+    try {
+      const deaf = { answers: { call: () => Promise.reject(new Error('no answer')) }, deadlineMs: 1500, act };
+      const hung = await prove('cpu_storm', tid, deaf);
+      assert.deepEqual([hung.proven, hung.observed['trouble']], [false, 'no answer']);
+      const storm = await prove('cpu_storm', tid, { answers: { call: () => ({}) } });
+      assert.equal(storm.observed['verbAnswered'], true);
+      assert.ok((storm.observed['threadCpuMs'] as number) > 300);
+    } finally {
+      await worker.terminate();
+    }
+  });
+
+  test('a thread that blocks is one that sleeps and leaves a verb unanswered; neither alone is enough', async () => {
+    const waiting = await thread(WAIT_ON_ORDER);
+    const spinning = await thread(SPIN_ON_ORDER);
+    const silent = { call: () => new Promise<never>(() => {}) };
+    try {
+      const idle = await prove('atomics_wait', waiting.tid, { answers: { call: () => ({}) }, deadlineMs: 500 });
+      assert.equal(idle.proven, false, 'it answers');
+      const busy = await prove('fifo_read', spinning.tid, {
+        answers: silent,
+        deadlineMs: 600,
+        act: () => spinning.worker.postMessage('spin'),
+      });
+      assert.equal(busy.proven, false, 'it burns CPU');
+      const refused = { call: () => Promise.reject(new GraceError('KERNEL_GONE', 'it is gone')) };
+      assert.equal((await prove('atomics_wait', waiting.tid, { answers: refused, deadlineMs: 500 })).proven, false);
+      const blocked = await prove('atomics_wait', waiting.tid, {
+        answers: silent,
+        act: () => waiting.worker.postMessage('wait'),
+      });
+      assert.equal(blocked.proven, true);
+      assert.equal(blocked.observed['threadState'], 'S');
+    } finally {
+      await Promise.all([waiting.worker.terminate(), spinning.worker.terminate()]);
+    }
+  });
+
+  for (const kind of ['heap_leak', 'external_leak'] as const) {
+    test(`${kind} is seen by the size of the process, and not by the age of anything`, async () => {
+      const held: Buffer[] = [];
+      assert.equal((await prove(kind, process.pid, { deadlineMs: 300 })).proven, false);
+      const act = () => held.push(Buffer.alloc(80e6, 1));
+      const { proven, observed } = await prove(kind, process.pid, { act });
+      assert.equal(proven, true);
+      assert.ok((observed['rssBytes'] as number) - (observed['rssBefore'] as number) > 32e6);
+      assert.equal(held.length, 1);
+    });
+  }
+
+  test('an allocation that ended its process is seen by the absence of the process', async () => {
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 90000)'], { stdio: 'ignore' });
+    try {
+      const pid = child.pid!;
+      assert.equal((await prove('huge_allocation', pid, { pid, deadlineMs: 200 })).proven, false);
+      const effect = await prove('huge_allocation', pid, { pid, act: () => child.kill('SIGABRT') });
+      assert.deepEqual(effect.observed, { processGone: pid });
+    } finally {
+      child.kill('SIGKILL');
     }
   });
 

@@ -1,11 +1,26 @@
-import { type EventMap, type FaultKind, MANIFEST_DEFAULTS, type StatusDocument, systemClock } from '@grace/contracts';
+import {
+  type EventMap,
+  type FaultKind,
+  GraceError,
+  MANIFEST_DEFAULTS,
+  type StatusDocument,
+  systemClock,
+} from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
 import { HEARTBEAT_STALE_MS } from '../observe/heartbeat.ts';
 import { MACHINE_BUSY } from '../observe/metric.ts';
 import { kernelOf, type TargetView } from '../observe/target.ts';
 import { eventually } from '../observe/wait.ts';
 import type { Injection } from './injection.ts';
-import { type MachineCpu, machineCpu, processExists, threadCpuMs, threadExists } from './process-table.ts';
+import {
+  type MachineCpu,
+  machineCpu,
+  processExists,
+  processRssBytes,
+  threadCpuMs,
+  threadExists,
+  threadView,
+} from './process-table.ts';
 
 export type Effect = Pick<EventMap['fault:effect'], 'proven' | 'observed' | 'atMono'>;
 
@@ -14,6 +29,8 @@ export interface Baseline {
   status: StatusDocument;
   threadCpuMs: number | null;
   machine: MachineCpu | null;
+  /** Of the target's process. */
+  rssBytes: number | null;
 }
 
 export function baselineOf(status: StatusDocument, target: TargetView): Baseline {
@@ -22,6 +39,7 @@ export function baselineOf(status: StatusDocument, target: TargetView): Baseline
     status,
     threadCpuMs: pid === null || tid === null ? null : threadCpuMs(pid, tid),
     machine: machineCpu(),
+    rssBytes: pid === null ? null : processRssBytes(pid),
   };
 }
 
@@ -39,6 +57,14 @@ type EffectProbe = (evidence: Evidence) => Promise<Record<string, unknown> | nul
 const PAUSED_MS = HEARTBEAT_STALE_MS + MANIFEST_DEFAULTS.heartbeatMs * 2;
 /** A thread at rest burns less in the same time by far. */
 const SPUN_MS = 80;
+/** A storm is told from a short burst of work by this much, ms. */
+const STORMED_MS = 300;
+/** A verb that has no answer for this long, from a thread that sleeps all the while, is not merely late, ms. */
+const UNANSWERED_MS = 250;
+/** What a thread that sleeps may burn in that time: one tick of the clock that counts it, ms. */
+const ASLEEP_MS = 10;
+/** Memory comes and goes; by this much a process grows only when somebody holds on to it, bytes. */
+const LEAKED_BYTES = 32e6;
 /** Refusals that make a flood. */
 const FLOOD = 1000;
 /** Shortest stretch over which the load of the machine says anything, ms. */
@@ -50,23 +76,32 @@ const PROBES: Record<FaultKind, EffectProbe> = {
     const status = await control.request('status', {}, 1000);
     const heartbeatAgeMs = kernelOf(status, target.id)?.heartbeatAgeMs ?? 0;
     if (heartbeatAgeMs < PAUSED_MS) return null;
-    await control.request('call', { kernel: target.id, verb: 'status', input: {}, from: 'workload' }, 1000);
+    await control.request('call', verbOf(target.id), 1000);
     return { heartbeatAgeMs: Math.round(heartbeatAgeMs), verbAnswered: true };
   },
 
-  async cpu_spin({ target, before }) {
-    if (target.pid === null || target.tid === null || before.threadCpuMs === null) return null;
-    const now = threadCpuMs(target.pid, target.tid);
-    const burntMs = now === null ? 0 : now - before.threadCpuMs;
-    return burntMs > SPUN_MS ? { threadCpuMs: burntMs, tid: target.tid } : null;
+  cpu_spin: burnt(SPUN_MS),
+  catastrophic_regex: burnt(SPUN_MS),
+
+  async cpu_storm(evidence) {
+    const seen = await burnt(STORMED_MS)(evidence);
+    if (!seen) return null;
+    // The other half of the fault: the event loop turns.
+    await evidence.control.request('call', verbOf(evidence.target.id), 1000);
+    return { ...seen, verbAnswered: true };
   },
+
+  atomics_wait: asleep,
+  fifo_read: asleep,
+
+  heap_leak: grown,
+  external_leak: grown,
 
   uncaught_throw: threadGone,
   process_exit: threadGone,
 
-  async segmentation_fault({ target }) {
-    return target.pid !== null && !processExists(target.pid) ? { processGone: target.pid } : null;
-  },
+  huge_allocation: processGone,
+  segmentation_fault: processGone,
 
   async acl_spam({ control, before, injection }) {
     const { denied = 0, muted = 0, sent = 0 } = injection.counts();
@@ -90,6 +125,45 @@ const PROBES: Record<FaultKind, EffectProbe> = {
       : null;
   },
 };
+
+/** The thread has burnt at least so much CPU since before the fault. */
+function burnt(leastMs: number): EffectProbe {
+  return async ({ target: { pid, tid }, before }) => {
+    if (pid === null || tid === null || before.threadCpuMs === null) return null;
+    const now = threadCpuMs(pid, tid);
+    const burntMs = now === null ? 0 : now - before.threadCpuMs;
+    return burntMs > leastMs ? { threadCpuMs: burntMs, tid } : null;
+  };
+}
+
+/** The thread sleeps, before and after a verb that it does not answer, and burns no CPU meanwhile. */
+async function asleep({ control, target: { id, pid, tid } }: Evidence): Promise<Record<string, unknown> | null> {
+  if (pid === null || tid === null) return null;
+  const before = threadView(pid, tid);
+  if (before?.state !== 'S') return null;
+  const asked = systemClock.monoMs();
+  const answer = await control.request('call', verbOf(id), UNANSWERED_MS).then(
+    () => 'answered',
+    (error) => (error instanceof GraceError ? error.code : 'failed'),
+  );
+  const unansweredMs = Math.round(systemClock.monoMs() - asked);
+  const after = threadView(pid, tid);
+  if (answer !== 'DEADLINE' || after?.state !== 'S') return null;
+  const cpuMs = after.cpuMs - before.cpuMs;
+  return cpuMs <= ASLEEP_MS ? { threadCpuMs: cpuMs, unansweredMs, threadState: after.state, tid } : null;
+}
+
+async function grown({ target: { pid }, before }: Evidence): Promise<Record<string, unknown> | null> {
+  const rssBytes = pid === null ? null : processRssBytes(pid);
+  if (rssBytes === null || before.rssBytes === null || rssBytes - before.rssBytes < LEAKED_BYTES) return null;
+  return { rssBefore: before.rssBytes, rssBytes, pid };
+}
+
+async function processGone({ target: { pid } }: Evidence): Promise<Record<string, unknown> | null> {
+  return pid !== null && !processExists(pid) ? { processGone: pid } : null;
+}
+
+const verbOf = (kernel: string) => ({ kernel, verb: 'status', input: {}, from: 'workload' });
 
 async function threadGone({ target }: Evidence): Promise<Record<string, unknown> | null> {
   if (target.pid === null || target.tid === null || !processExists(target.pid)) return null;

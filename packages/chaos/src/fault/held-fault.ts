@@ -4,7 +4,7 @@ import { type Injection, type InjectionSite, RENEWALS_PER_TTL } from './injectio
 import { removeLease, writeLease } from './lease-file.ts';
 
 /** Faults that end their own target, so that the answer to the order may be that the target is gone. */
-const DEADLY = new Set(['uncaught_throw', 'process_exit', 'segmentation_fault']);
+const DEADLY = new Set(['uncaught_throw', 'process_exit', 'segmentation_fault', 'huge_allocation']);
 const TARGET_GONE = new Set(['KERNEL_GONE', 'CELL_GONE', 'CONNECTION_CLOSED', 'DEADLINE']);
 
 /**

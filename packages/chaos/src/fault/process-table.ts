@@ -3,13 +3,35 @@ import { existsSync, readFileSync } from 'node:fs';
 /** Length of a tick of `/proc/<pid>/stat`: USER_HZ is 100 on every Linux that Node runs on. */
 const TICK_MS = 10;
 
-/** CPU time of one thread since it started, ms; null when the thread is gone or the machine has no `/proc`. */
-export function threadCpuMs(pid: number, tid: number): number | null {
+export interface ThreadView {
+  /** As the operating system calls it: `R` runs or wants to, `S` sleeps until something happens, `D` waits for a disk, ... */
+  state: string;
+  /** CPU time since it started, ms. */
+  cpuMs: number;
+}
+
+/** One thread as the operating system sees it; null when the thread is gone or the machine has no `/proc`. */
+export function threadView(pid: number, tid: number): ThreadView | null {
   try {
     const text = readFileSync(`/proc/${pid}/task/${tid}/stat`, 'utf8');
     // Fields after the name, which may itself hold spaces and parentheses: state is the first, utime the 12th, stime the 13th.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    return { state: fields[0]!, cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS };
+  } catch {
+    return null;
+  }
+}
+
+/** CPU time of one thread since it started, ms; null when the thread is gone or the machine has no `/proc`. */
+export function threadCpuMs(pid: number, tid: number): number | null {
+  return threadView(pid, tid)?.cpuMs ?? null;
+}
+
+/** Memory that a process holds in RAM, bytes; null when it is gone or the machine has no `/proc`. */
+export function processRssBytes(pid: number): number | null {
+  try {
+    const kB = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kB === undefined ? null : Number(kB) * 1024;
   } catch {
     return null;
   }

@@ -8,6 +8,8 @@ export interface TargetView {
   id: string;
   /** Incarnation the lease is bound to; 0 for what has none. */
   incarnation: number;
+  /** The cell it lives in, or the target itself; null for targets outside the system. */
+  cell: string | null;
   /** Host process of the target; null for targets outside the system. */
   pid: number | null;
   /** Thread of the target kernel. */
@@ -20,7 +22,7 @@ export interface TargetView {
 
 /** @throws GraceError `FAULT_TARGET` when the target is not there or not running */
 export function resolveTarget(status: StatusDocument, target: TargetSource): TargetView {
-  const outside = { incarnation: 0, pid: null, tid: null, kernels: [], cellMates: [] };
+  const outside = { incarnation: 0, cell: null, pid: null, tid: null, kernels: [], cellMates: [] };
   if (target.kind === 'principal') return { kind: 'principal', id: target.principal, ...outside };
   if (target.kind === 'machine') return { kind: 'machine', id: 'machine', ...outside };
   const kernel = kernelOf(status, target.kernel);
@@ -32,6 +34,7 @@ export function resolveTarget(status: StatusDocument, target: TargetSource): Tar
       kind: 'cellOf',
       id: cell.id,
       incarnation: cell.incarnation,
+      cell: cell.id,
       pid: cell.pid,
       tid: null,
       kernels: cell.kernels,
@@ -42,6 +45,7 @@ export function resolveTarget(status: StatusDocument, target: TargetSource): Tar
     kind: 'kernel',
     id: kernel.id,
     incarnation: kernel.incarnation,
+    cell: cell.id,
     pid: cell.pid,
     tid: kernel.tid,
     kernels: [kernel.id],

@@ -21,7 +21,7 @@ function explainVariant(variant: Variant): string[] {
       : `noticed by ${expect.detectedBy.join(' or ')} within ${expect.detectWithinMs} ms`;
   return [
     `  ${variant.id}: ${variant.does}`,
-    `    fault      ${variant.fault} on ${describeTarget(variant.target)}, at most ${variant.durationMs} ms`,
+    `    fault      ${variant.fault}${params(variant)} on ${describeTarget(variant.target)}, at most ${variant.durationMs} ms`,
     `    held when  ${detected};`,
     `               ${expect.recoveredBy.join(' and ')} agree within ${expect.recoverWithinMs} ms that it is over, for 1 s;`,
     `               ${expect.mayRestart.length === 0 ? 'nobody' : `only ${expect.mayRestart.join(', ')}`} may restart${restarts(expect.targetRestarts)};`,
@@ -33,6 +33,11 @@ function explainVariant(variant: Variant): string[] {
     ),
     ...(variant.conflicts.length > 0 ? [`    not beside ${variant.conflicts.join(', ')}`] : []),
   ];
+}
+
+function params({ params: given }: Variant): string {
+  const told = Object.entries(given).map(([name, value]) => `${name} ${value}`);
+  return told.length === 0 ? '' : ` (${told.join(', ')})`;
 }
 
 function restarts(exact: number | null): string {

@@ -15,7 +15,14 @@ describe('a scenario file', () => {
     const scenarios = listScenarios(folder);
     assert.deepEqual(
       scenarios.map(({ id }) => id),
-      ['S01_heartbeat_pause', 'S02_acl_spam', 'S03_cpu_spike', 'S04_kernel_crash'],
+      [
+        'S01_heartbeat_pause',
+        'S02_acl_spam',
+        'S03_cpu_spike',
+        'S04_kernel_crash',
+        'S05_kernel_hang',
+        'S07_memory_leak',
+      ],
     );
     for (const scenario of scenarios) {
       const explained = explainScenario(scenario);
@@ -72,6 +79,18 @@ describe('a scenario file', () => {
       'id: S04_kernel_crash',
       'id: S04_crash',
       /expected the name of the file, S04_kernel_crash/,
+    ],
+    [
+      'a parameter of a fault that takes none',
+      'fault: process_exit',
+      'fault: process_exit\n    params: { code: 1 }',
+      /process_exit takes no parameters, not code/,
+    ],
+    [
+      'a parameter that the fault does not know',
+      'fault: process_exit',
+      'fault: heap_leak\n    params: { maxByte: 1 }',
+      /heap_leak takes bytesPerSecond, maxBytes, not maxByte \(did you mean "maxBytes"\?\)/,
     ],
     ['a variant twice', 'id: process_exit', 'id: uncaught_throw', /each id once, got uncaught_throw again/],
   ];

@@ -28,6 +28,14 @@ export function parseScenario(text: string, file: string): Scenario {
   return { ...rest, file, variants: variants.map((variant) => complete(variant, conflicts)) };
 }
 
+/** What faults may be told beside how long they act. */
+const PARAMS: Partial<Record<FaultKind, readonly string[]>> = {
+  acl_spam: ['subject', 'messages'],
+  cpu_hog: ['cores'],
+  heap_leak: ['bytesPerSecond', 'maxBytes'],
+  external_leak: ['bytesPerSecond', 'maxBytes'],
+};
+
 function checkVariant(document: ReadDocument<ScenarioSource>, index: number, variant: VariantSource): void {
   const target = targetOf(variant);
   const wanted = targetKindsOf(variant.fault);
@@ -43,6 +51,16 @@ function checkVariant(document: ReadDocument<ScenarioSource>, index: number, var
       document,
       ['variants', index, 'observe'],
       `expected at least one kernel to observe when the target is no kernel`,
+    );
+  }
+  const known = PARAMS[variant.fault] ?? [];
+  for (const name of Object.keys(variant.params)) {
+    if (known.includes(name)) continue;
+    const expected = known.length === 0 ? 'no parameters' : known.join(', ');
+    refuse(
+      document,
+      ['variants', index, 'params', name],
+      `${variant.fault} takes ${expected}, not ${name}${didYouMean(name, known)}`,
     );
   }
   for (const [at, check] of variant.checks.entries()) {

@@ -12,6 +12,7 @@ import type { LoopLag } from '../observe/loop-lag.ts';
 import { metricOf } from '../observe/metric.ts';
 import { type Observer, observe } from '../observe/observer.ts';
 import { resolveTarget, type TargetView } from '../observe/target.ts';
+import { followTarget } from '../observe/target-readings.ts';
 import { pause } from '../observe/wait.ts';
 import type { Report, TrialPhase } from '../progress.ts';
 import { disturbs } from '../scenario/scenario.ts';
@@ -94,6 +95,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
     return;
   }
 
+  const readings = followTarget(target);
   const observer = observe(
     control,
     variant.observe,
@@ -108,6 +110,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
   say('recovering');
   const timedOut = await awaitRecovery(site, plan, injection, observer, effect);
   await observer.stop();
+  readings.stop();
   const undone = await injection.undo();
   const sample = await stretch.close();
 
@@ -121,6 +124,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
     undone,
     actedMono: effect.proven ? effect.atMono : null,
     observations: observer.observations,
+    readings: readings.all,
     sample,
     quiet: site.quiet,
     marker,
@@ -185,11 +189,14 @@ async function awaitRecovery(
   effect: Effect,
 ): Promise<boolean> {
   if (!effect.proven) return false;
-  const seenMono = systemClock.monoMs();
+  let overMono: number | null = null;
   const { recoveredBy, recoverWithinMs } = variant.expect;
   const end = injection.orderedMono + Math.max(recoverWithinMs, variant.durationMs) + HOLD_MS + OVERTIME_MS;
-  const isBack = (): boolean =>
-    injection.isOver() && recoveredAt(observer.observations, recoveredBy, seenMono) !== null;
+  // Only what is seen after the fault counts: a kernel that leaks is well until the moment it is not.
+  const isBack = (): boolean => {
+    if (injection.isOver()) overMono ??= systemClock.monoMs();
+    return overMono !== null && recoveredAt(observer.observations, recoveredBy, overMono) !== null;
+  };
   while (!isBack()) {
     if (systemClock.monoMs() >= end) return true;
     if (signal.aborted) return false;

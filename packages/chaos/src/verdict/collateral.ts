@@ -11,15 +11,33 @@ export interface Collateral {
 }
 
 /**
+ * A kernel that lived alone for a while goes back among others: planned, drained, written down before. It is the consequence of a trial that
+ * ended long ago, and no harm.
+ */
+function returnsOf(set: RecordSet): (record: AnyRecord) => boolean {
+  const moves = set.during('kernel:move').filter(({ data }) => data.why === 'return');
+  const readies = set.during('kernel:ready');
+  return (record) => {
+    if (record.name !== 'kernel:restart' || record.data.cause !== 'isolate') return false;
+    const move = moves.findLast(({ kernel, seq }) => kernel === record.kernel && seq < record.seq);
+    return (
+      move !== undefined &&
+      !readies.some(({ kernel, seq }) => kernel === record.kernel && seq > move.seq && seq < record.seq)
+    );
+  };
+}
+
+/**
  * Every unexpected end, restart or quarantine of a kernel that no trial of that moment may restart. When trials overlap, what one of them
  * allows is no harm of another.
  */
 export function collateralOf(set: RecordSet, spans: readonly TrialSpan[]): Collateral[] {
   const found: Collateral[] = [];
+  const isReturn = returnsOf(set);
   for (const record of set.all) {
     if (record.seq < set.start.seq) continue;
     const what = harm(record);
-    if (what === null || record.kernel === undefined) continue;
+    if (what === null || record.kernel === undefined || isReturn(record)) continue;
     const { kernel, seq, monoMs } = record;
     const allowed = spans.some((span) => within(span, record) && span.start.data.expect.mayRestart.includes(kernel));
     if (!allowed) found.push({ kernel, seq, monoMs, what });

@@ -75,6 +75,61 @@ describe('the verdict', () => {
     });
   }
 
+  test('a kernel that goes back among others as planned is no collateral, one that only says so is', () => {
+    const move: Event = {
+      at: 4290,
+      name: 'kernel:move',
+      kernel: 'librarian',
+      data: { from: 'solo_librarian', to: 'work', why: 'return' },
+    };
+    const back = (at: number, cause = 'isolate'): Event => ({
+      at,
+      name: 'kernel:restart',
+      kernel: 'librarian',
+      data: { cause, attempt: 0, delayMs: 0, by: 'isolate' },
+    });
+    const ready: Event = { at: 4350, name: 'kernel:ready', kernel: 'librarian', data: { readyMs: 50, probe: {} } };
+    assert.equal(verdictOf({ other: [move, back(4300), ready] }), 'held');
+    assert.equal(verdictOf({ other: [back(4300), ready] }), 'broken');
+    assert.equal(verdictOf({ other: [move, back(4300, 'hung'), ready] }), 'broken');
+    assert.equal(verdictOf({ other: [move, back(4300), ready, back(4400)] }), 'broken');
+  });
+
+  test('a limit is the first thing done about an overload, and lifting it is not', () => {
+    const limit = (at: number, cpu: number | null): Event => ({
+      at,
+      name: 'kernel:limit',
+      kernel: 'scheduler',
+      correlation: 'c1',
+      data: { cpu, method: 'inspector', why: 'overload', by: 'supervisor' },
+    });
+    assert.deepEqual(trialOf(story({ limit: [limit(4114, 0.5)] })).ttmMs, { ms: 3 });
+    assert.deepEqual(trialOf(story({ limit: [limit(4114, null)] })).ttmMs, { ms: 6 });
+  });
+
+  test('files that were kept about the fault are evidence, those about another are not', () => {
+    const kept = (file: string, incident: string | null, kernel = 'scheduler'): Event => ({
+      at: 4120,
+      name: 'kernel:evidence',
+      kernel,
+      data: { kind: 'stack', incident, file, bytes: 1, top: [] },
+    });
+    const { evidence } = trialOf(
+      story({
+        kept: [
+          kept('evidence/i1/a.txt', 'i1'),
+          kept('evidence/i2/b.txt', 'i2'),
+          kept('evidence/scheduler/c.txt', null),
+          kept('evidence/librarian/d.txt', null, 'librarian'),
+        ],
+      }),
+    );
+    assert.deepEqual(
+      evidence.filter((one) => !one.startsWith('#')),
+      ['evidence/i1/a.txt', 'evidence/scheduler/c.txt'],
+    );
+  });
+
   const inconclusive: [string, Record<string, Event[]>, RegExp][] = [
     ['no effect was recorded', { effect: [] }, /no record of an effect/],
     ['the effect was not proven', { effect: altered('effect', (data) => ({ ...data, proven: false })) }, /not proven/],

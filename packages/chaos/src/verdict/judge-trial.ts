@@ -4,7 +4,7 @@ import type { Collateral } from './collateral.ts';
 import type { Finding } from './findings.ts';
 import * as find from './findings.ts';
 import type { RecordSet } from './record-set.ts';
-import { correlationsOf, type TrialSpan, within } from './trial-span.ts';
+import { belongs, correlationsOf, type TrialSpan, within } from './trial-span.ts';
 
 /** A runner whose own event loop stood still for longer has not seen what it says it saw. */
 export const RUNNER_STARVED_MS = 500;
@@ -73,7 +73,7 @@ export function judgeTrial(
     ].sort(),
     messages: messagesOf(set, span, sample),
     latency: { quietP99Ms: quiet?.data.verbs.p99Ms ?? null, duringP99Ms: sample?.data.verbs.p99Ms ?? null },
-    evidence: evidenceOf(set, span, clocks),
+    evidence: [...evidenceOf(set, span, clocks), ...filesOf(set, span, correlationsOf(spans))],
     records: { from: span.start.seq, to: span.toSeq },
   };
 }
@@ -181,4 +181,14 @@ function evidenceOf(set: RecordSet, span: TrialSpan, clocks: Clocks): string[] {
   for (const { method, seq } of clocks.detectors) seqs.push({ seq, name: `detector:fire ${method}` });
   if (clocks.mitigated) seqs.push({ seq: clocks.mitigated.seqs[0]!, name: clocks.mitigated.by });
   return seqs.sort((a, b) => a.seq - b.seq).map(({ seq, name }) => `#${seq} ${name}`);
+}
+
+/** Files kept about this fault, relative to the home; the folder of the run has them at the same place. */
+function filesOf(set: RecordSet, span: TrialSpan, correlations: ReadonlySet<string>): string[] {
+  const kept = set.during('kernel:evidence').filter((record) => {
+    const { incident } = record.data;
+    if (incident !== null) return span.incidents.has(incident);
+    return within(span, record) && belongs(span, correlations, record.correlation, [record.kernel]);
+  });
+  return [...new Set(kept.map(({ data }) => data.file))];
 }

@@ -43,6 +43,26 @@ describe('the plan of the waves', () => {
     assert.ok(groups.some((group) => group.join() === 'count,kernel'));
   });
 
+  test('two loops never burn at once, and two faults that end a process are never in one group', () => {
+    const loops = ['endless_loop', 'catastrophic_regex'];
+    const deadly = ['segmentation_fault', 'fifo_read', 'huge_allocation'];
+    for (const order of [scenarios, [...scenarios].reverse()]) {
+      const [, , high] = planWaves(order, { waves: 3, trials: 2, seed: 1 });
+      for (const group of high!.groups) {
+        for (const apart of [loops, deadly])
+          assert.ok(group.filter(({ variant }) => apart.includes(variant.id)).length <= 1);
+      }
+    }
+  });
+
+  test('the third wave is packed: ten trials in four groups', () => {
+    const [, , high] = planWaves(scenarios, { waves: 3, trials: 1, seed: 1 });
+    assert.deepEqual(
+      high!.groups.map((group) => group.length),
+      [3, 3, 3, 1],
+    );
+  });
+
   test('the same seed gives the same plan, another seed another one', () => {
     fc.assert(
       fc.property(counts, (order) => {

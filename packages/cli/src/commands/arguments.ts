@@ -1,4 +1,4 @@
-import { didYouMean, GraceError, parseDuration } from '@grace/contracts';
+import { didYouMean, GraceError, parseDuration, parseShare } from '@grace/contracts';
 import { InvalidArgumentError } from 'commander';
 
 /** `a,b,c` -> `['a', 'b', 'c']` */
@@ -77,4 +77,34 @@ export function oneOf<const T extends string>(names: readonly T[]): (text: strin
 export function someOf<const T extends string>(names: readonly T[]): (text: string) => T[] {
   const one = oneOf(names);
   return (text) => list(names.join(' or '))(text).map(one);
+}
+
+/** As `milliseconds`, and at most `maxMs`. */
+export function durationUpTo(maxMs: number, shown: string): (text: string) => number {
+  return (text) => {
+    const ms = milliseconds(text);
+    if (ms > maxMs) throw new InvalidArgumentError(`expected at most ${shown}.`);
+    return ms;
+  };
+}
+
+/** `20%` or `0.2` of one core -> 0.2; `off`. What else somebody may mean is told apart. */
+export function shareOrOff(text: string): number | 'off' {
+  if (text === 'off') return 'off';
+  const share = parseShare(/^[\d.]+$/.test(text) ? Number(text) : text);
+  if (share !== undefined) return share;
+  throw new InvalidArgumentError(whyNoShare(text.trim()));
+}
+
+function whyNoShare(text: string): string {
+  const [, figure, unit = ''] = /^(-?\d*\.?\d+)\s*(.*)$/.exec(text) ?? [];
+  if (figure === undefined) return `expected a share of one core like 20% or 0.2, or off${didYouMean(text, ['off'])}.`;
+  if (unit !== '' && unit !== '%') return `"${unit}" is no unit of a CPU share; expected 20% or 0.2.`;
+  const percent = Number(figure) * (unit === '%' ? 1 : 100);
+  const shown = `this is ${Math.round(percent * 1e4) / 1e4} % of one core`;
+  if (percent < 0) return `a share cannot be negative, and ${shown}.`;
+  if (percent === 0) return 'a kernel that may use no CPU at all cannot run; grace pause takes it down.';
+  if (percent < 100) return `expected at least 1 %, and ${shown}: its heartbeat could not keep up.`;
+  const meant = unit === '' && Number(figure) <= 100 ? ` For ${figure} % write ${figure}%.` : '';
+  return `a thread cannot use more than one core, and ${shown}.${meant}`;
 }

@@ -1,19 +1,24 @@
-import { type ClientMethods, EXIT, GraceError } from '@grace/contracts';
+import { type ClientMethods, EXIT, GraceError, type SystemPlan } from '@grace/contracts';
+import type { ControlClient } from '@grace/control';
 import { Command } from 'commander';
 import { createLogUpdate } from 'log-update';
 import { applyRecord, type Board, type BoardKernel, boardOf } from '../boot/board.ts';
 import { boardLines, plainLine } from '../boot/board-view.ts';
+import { limitsMissing } from '../boot/limits-missing.ts';
 import { loadPlan } from '../config/load.ts';
 import { FAILURE, OK } from '../exit.ts';
 import { incidentLine } from '../output/event-line.ts';
 import { showMs } from '../output/figures.ts';
 import { printable } from '../output/output.ts';
 import type { GlobalOptions, Session, Start } from '../session.ts';
-import { followJournal } from '../system/follow.ts';
+import { processesOf } from '../stress/leftovers.ts';
+import { connect, withSystem } from '../system/connect.ts';
+import { followThroughout } from '../system/follow.ts';
 import { type Interrupts, watchInterrupts } from '../system/interrupts.ts';
 import { endedEarly, type Launched, launch } from '../system/launch.ts';
-import { identify, killAll, untilGone } from '../system/processes.ts';
+import { guardianOf, killAll, untilGone } from '../system/processes.ts';
 import { list } from './arguments.ts';
+import { requestStop } from './stop.ts';
 
 interface BootOptions extends GlobalOptions {
   detach?: boolean;
@@ -44,9 +49,11 @@ async function boot(session: Session, options: BootOptions): Promise<number> {
   try {
     const system = await launch(plan);
     session.out.detail(`supervisor pid ${system.supervisor.pid}, home ${plan.home}`);
+    const over = new AbortController();
     try {
-      return await attend(session, options, plan.settings.bootDeadlineMs, system, interrupts);
+      return await attend(session, options, plan, system, interrupts, over.signal);
     } finally {
+      over.abort();
       system.client.close();
       system.leave();
     }
@@ -58,13 +65,13 @@ async function boot(session: Session, options: BootOptions): Promise<number> {
 async function attend(
   session: Session,
   options: BootOptions,
-  bootDeadlineMs: number,
+  plan: SystemPlan,
   system: Launched,
   interrupts: Interrupts,
+  over: AbortSignal,
 ): Promise<number> {
   const { out } = session;
-  const { client } = system;
-  const status = await client.request('status', {});
+  const status = await system.client.request('status', {});
   let board = boardOf(status);
   const draw = out.live ? createLogUpdate(out.stream) : undefined;
   const told = new Set<string>();
@@ -81,14 +88,20 @@ async function attend(
   redraw();
   /** Records up to here belong to the boot; later ones are news about a running system. */
   let bootedSeq = Number.POSITIVE_INFINITY;
-  await followJournal(client, status.system.journalSeq, (record) => {
-    if (out.json && !options.detach) out.record(record);
-    const changed = applyRecord(board, record);
-    if (record.seq > bootedSeq) {
-      const line = incidentLine(record, out);
-      if (line !== undefined) out.step(line);
-    } else if (changed && bootedSeq === Number.POSITIVE_INFINITY) redraw();
-  });
+  await followThroughout(
+    session.home,
+    system.client,
+    status.system.journalSeq,
+    (record) => {
+      if (out.json && !options.detach) out.record(record);
+      const changed = applyRecord(board, record);
+      if (record.seq > bootedSeq) {
+        const line = incidentLine(record, out);
+        if (line !== undefined) out.step(line);
+      } else if (changed && bootedSeq === Number.POSITIVE_INFINITY) redraw();
+    },
+    over,
+  );
 
   let forced = false;
   interrupts.on((signal, count) => {
@@ -97,27 +110,30 @@ async function attend(
   });
   function force(): void {
     forced = true;
-    killAll([system.supervisor, ...[...board.cells.values()].map(identify)]);
+    killAll([...guardianOf(session.home), system.guardian, ...processesOf(session.home)]);
   }
   async function drain(signal: NodeJS.Signals): Promise<void> {
     draw?.done();
     out.note(`draining (${signal}); once more ends everything at once`);
-    await client.request('stop', { timeoutMs: DRAIN_MS, reason: `${signal} to grace boot` }).catch(() => {});
-    const left = await untilGone([system.supervisor], DRAIN_MS + 5000);
+    // The supervisor may be another one by now.
+    const asked = await requestStop(session.home, DRAIN_MS, `${signal} to grace boot`).catch(() => []);
+    const left = await untilGone([system.guardian, ...asked], DRAIN_MS + 5000);
     if (left.length > 0) force();
   }
 
-  const ready = await readiness(system, bootDeadlineMs, interrupts);
+  const ready = await readiness(session.home, system, plan.settings.bootDeadlineMs, interrupts);
   if (ready) {
     // What the last records say may still be on its way.
-    const booted = await client.request('status', {});
+    const booted = await withSystem(session, (client) => client.request('status', {}));
     bootedSeq = booted.system.journalSeq;
     board = boardOf(booted);
     redraw();
     draw?.done();
     report(session, ready, board);
+    const missing = limitsMissing(booted.system.enforcement, plan);
+    if (missing !== undefined) out.note(missing);
     if (options.detach) {
-      if (out.json) out.document({ ...ready, pid: system.supervisor.pid, home: session.home });
+      if (out.json) out.document({ ...ready, pid: booted.system.pid, home: session.home });
       return ready.failed.length === 0 && ready.ready === ready.total ? OK : FAILURE;
     }
     out.note(`running in ${session.home}; Ctrl-C drains and ends`);
@@ -132,13 +148,24 @@ async function attend(
 }
 
 /** Undefined when the user interrupted before the boot was over. */
-async function readiness(system: Launched, bootDeadlineMs: number, interrupts: Interrupts): Promise<Ready | undefined> {
-  const over = system.client.request('ready', {}, bootDeadlineMs + 5000).catch(async (error: unknown) => {
-    if (interrupts.count > 0) return undefined;
-    if (!(error instanceof GraceError) || error.code !== 'CONNECTION_CLOSED') throw error;
-    throw endedEarly(await system.ended, await system.lastWords());
-  });
-  return await Promise.race([over, interrupts.first.then(() => undefined)]);
+async function readiness(
+  home: string,
+  system: Launched,
+  bootDeadlineMs: number,
+  interrupts: Interrupts,
+): Promise<Ready | undefined> {
+  const ask = async (client: ControlClient): Promise<Ready | undefined> => {
+    try {
+      return await client.request('ready', {}, bootDeadlineMs + 5000);
+    } catch (error) {
+      if (interrupts.count > 0) return undefined;
+      if (!(error instanceof GraceError) || error.code !== 'CONNECTION_CLOSED') throw error;
+    }
+    const next = await connect(home).catch(() => undefined);
+    if (!next) throw endedEarly(await system.ended, await system.lastWords());
+    return await ask(next).finally(() => next.close());
+  };
+  return await Promise.race([ask(system.client), interrupts.first.then(() => undefined)]);
 }
 
 function report({ out, home }: Session, { ready, total, ms, failed }: Ready, board: Board): void {

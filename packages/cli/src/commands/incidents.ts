@@ -1,6 +1,10 @@
 import type { Incident } from '@grace/contracts';
 import { Command } from 'commander';
 import { OK } from '../exit.ts';
+import { recordsAround } from '../explain/journal-records.ts';
+import type { EvidenceFile } from '../explain/story.ts';
+import { evidenceLines } from '../explain/story-lines.ts';
+import { storyOf } from '../explain/tell.ts';
 import { showMs, showTime } from '../output/figures.ts';
 import { type Output, printable } from '../output/output.ts';
 import { table } from '../output/table.ts';
@@ -19,8 +23,13 @@ export function incidentsCommand(start: Start): Command {
 async function incidents(session: Session, id: string | undefined): Promise<number> {
   const { out } = session;
   const found = await withSystem(session, (client) => client.request('incidents', id === undefined ? {} : { id }));
-  if (out.json) out.document(id === undefined ? found : found[0]);
-  else if (id !== undefined) for (const incident of found) for (const line of inFull(incident, out)) out.line(line);
+  if (id !== undefined) {
+    const { evidence } = storyOf((await recordsAround(session.home, id)).records, id);
+    for (const incident of found) {
+      if (out.json) out.document({ ...incident, evidence });
+      else for (const line of inFull(incident, evidence, out)) out.line(line);
+    }
+  } else if (out.json) out.document(found);
   else if (found.length === 0) out.line('no incidents');
   else for (const line of overview(found, out)) out.line(line);
   return OK;
@@ -46,7 +55,7 @@ function stateOf({ closedMono, openedMono, escalated }: Incident, out: Output): 
   return escalated ? out.paint('bad', 'escalated') : out.paint('warn', 'open');
 }
 
-function inFull(incident: Incident, out: Output): string[] {
+function inFull(incident: Incident, evidence: readonly EvidenceFile[], out: Output): string[] {
   const { id, kind, subject, cell, severity, title, openedWall, openedMono, outcome, condition, detectors, events } =
     incident;
   return [
@@ -61,5 +70,7 @@ function inFull(incident: Incident, out: Output): string[] {
         `noticed    by ${method} after ${showMs(Math.max(0, atMono - openedMono))}: ${printable(JSON.stringify(evidence))}`,
     ),
     `records    ${events.map((seq) => `#${seq}`).join(' ') || 'none'}`,
+    ...(evidence.length === 0 ? [] : ['evidence', ...evidence.flatMap((file) => evidenceLines(file, out))]),
+    out.paint('dim', `grace explain ${id} tells the story`),
   ];
 }

@@ -4,7 +4,7 @@ import { FAILURE, OK } from '../exit.ts';
 import { showMs } from '../output/figures.ts';
 import type { GlobalOptions, Session, Start } from '../session.ts';
 import { connect } from '../system/connect.ts';
-import { identify, killAll, type ProcessId, untilGone } from '../system/processes.ts';
+import { guardianOf, identify, killAll, type ProcessId, untilGone } from '../system/processes.ts';
 import { milliseconds } from './arguments.ts';
 
 interface StopOptions extends GlobalOptions {
@@ -27,15 +27,15 @@ const CLOSE_MS = 5000;
 async function stop(session: Session, timeoutMs: number): Promise<number> {
   const { out, home } = session;
   const began = performance.now();
-  const { supervisor, cells } = await requestStop(home, timeoutMs);
-  const left = await untilGone([supervisor, ...cells], timeoutMs + CLOSE_MS);
-  killAll(left);
+  const system = await requestStop(home, timeoutMs);
+  const left = await untilGone(system, timeoutMs + CLOSE_MS);
+  killAll([...guardianOf(home), ...left]);
   const immortal = await untilGone(left, 2000);
   const ms = Math.round(performance.now() - began);
   const pids = (processes: readonly ProcessId[]): number[] => processes.map(({ pid }) => pid);
 
   if (out.json) {
-    out.document({ stopped: immortal.length === 0, ms, pid: supervisor.pid, killed: pids(left), left: pids(immortal) });
+    out.document({ stopped: immortal.length === 0, ms, pid: system[0]!.pid, killed: pids(left), left: pids(immortal) });
   } else if (immortal.length > 0) {
     out.line(out.paint('bad', `still there after SIGKILL: pid ${pids(immortal).join(', ')}`));
   } else {
@@ -46,12 +46,8 @@ async function stop(session: Session, timeoutMs: number): Promise<number> {
   return immortal.length === 0 ? OK : FAILURE;
 }
 
-/** Asks the system of a home to stop; answers with the processes that will end. */
-export async function requestStop(
-  home: string,
-  timeoutMs: number,
-  reason = 'grace stop',
-): Promise<{ supervisor: ProcessId; cells: ProcessId[] }> {
+/** Asks the system of a home to stop; answers with the processes that will end: supervisor, guardian, cells. */
+export async function requestStop(home: string, timeoutMs: number, reason = 'grace stop'): Promise<ProcessId[]> {
   const client = await connect(home);
   try {
     const supervisor = identify(client.supervisor.pid);
@@ -61,7 +57,8 @@ export async function requestStop(
       // A system that stops already may hang up before it answers.
       if (!(error instanceof GraceError) || error.code !== 'CONNECTION_CLOSED') throw error;
     });
-    return { supervisor, cells };
+    const { guardianPid } = status.system;
+    return [supervisor, ...(guardianPid === null ? [] : [identify(guardianPid)]), ...cells];
   } finally {
     client.close();
   }

@@ -13,6 +13,7 @@ import { readRunRecords } from '../reports/records.ts';
 import { type Catalogue, FORMATS, type Format, renderReport } from '../reports/render.ts';
 import type { GlobalOptions, Session, Start } from '../session.ts';
 import { abortRun, endSystem, runHome } from '../stress/abort.ts';
+import { evidenceFiles } from '../stress/evidence-files.ts';
 import { leftoverFiles } from '../stress/leftovers.ts';
 import { applyProgress, emptyBoard, progressLines } from '../stress/progress-board.ts';
 import { takeRun } from '../stress/run-file.ts';
@@ -157,7 +158,13 @@ async function report(
   const records = await readRunRecords(journal, run.run);
   const { result, files } = renderReport(records, run.catalogue, options.format, { ascii: out.ascii, run: run.run });
   await mkdir(resolve(session.cwd, options.out), { recursive: true });
-  await writeFolder(run.path, { files, catalogue: run.catalogue, journal, logs: join(run.home, HOME.logs) });
+  await writeFolder(run.path, {
+    files,
+    catalogue: run.catalogue,
+    journal,
+    logs: join(run.home, HOME.logs),
+    evidence: evidenceFiles(records, run.run, run.home),
+  });
   if (out.json) {
     const json = renderReport(records, run.catalogue, ['json'], { ascii: out.ascii, run: run.run }).files.get(
       'report.json',

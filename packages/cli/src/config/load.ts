@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { GraceError, type SystemPlan } from '@grace/contracts';
 import { compilePlan, type GraceConfig, parseAcl, parseGraceConfig } from '@grace/contracts/config';
@@ -42,12 +43,14 @@ export async function loadPlan(
     acl: parseAcl(await read(aclFile), shown(aclFile, session.cwd)),
     home: options.home ?? session.home,
     entries: {
+      guardian: join(session.dist, 'guardian.js'),
       supervisor: join(session.dist, 'supervisor.js'),
       cell: join(session.dist, 'cell.js'),
       thread: join(session.dist, 'thread.js'),
     },
     version: session.version,
     armed: options.armed,
+    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
     playbooks,
     provided: {
       // Checked here, so that no kernel thread pays for a validator at its start.

@@ -1,28 +1,33 @@
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { type LimitGround, probeLimits } from '@grace/supervisor/limits';
+import { cpuLimit } from './cpu-limit.ts';
 import { attempt, type Finding } from './finding.ts';
 
-/** What can be limited on this machine, and what this version limits. */
+/** What can be limited on this machine, each shown by doing it. */
 export async function limitFindings(): Promise<Finding[]> {
+  const ground = await probeLimits();
   return [
     await attempt('heap_limit', 'heap limit of a thread', heapLimit, true),
-    {
-      id: 'external_limit',
-      title: 'limit of off-heap memory',
-      state: 'unused',
-      detail: 'none yet: Buffers are measured, not limited',
-      required: false,
-    },
-    {
-      id: 'cpu_limit',
-      title: 'CPU limit of a thread',
-      state: 'unused',
-      detail: 'none yet: this version measures CPU and does not throttle',
-      required: false,
-    },
-    await attempt('cgroup2', 'cgroup v2, writable', () => writable(cgroup2())),
-    await attempt('cgroup1', 'cgroup v1 cpu controller, writable', () => writable(cgroup1())),
+    await attempt('external_limit', 'limit of off-heap memory, by watching it', externalLimit),
+    await attempt('cpu_limit', 'CPU limit of a thread', () => cpuLimit(ground)),
+    ...groupFindings(ground),
+  ];
+}
+
+/** The ways of limiting that were tried in turn: what came after one that works was not needed. */
+function groupFindings({ cpu, memory, refused }: LimitGround): Finding[] {
+  const finding = (id: 'cgroup2' | 'cgroup1' | 'memory', title: string, where: string | null): Finding => ({
+    id: id === 'memory' ? 'memory_group' : id,
+    title,
+    state: where !== null ? 'live' : refused[id] !== undefined ? 'absent' : 'unused',
+    detail: where ?? refused[id] ?? 'not needed: a better one works',
+    required: false,
+  });
+  const base = (method: string): string | null => (cpu?.method === method ? cpu.base : null);
+  return [
+    finding('cgroup2', 'cgroup v2, threads with a CPU share', base('cgroup2')),
+    finding('cgroup1', 'cgroup v1, threads with a CPU share', base('cgroup1')),
+    finding('memory', 'hard memory limit of a host process', memory && `cgroup v${memory.version}, ${memory.base}`),
   ];
 }
 
@@ -48,27 +53,24 @@ async function heapLimit(): Promise<string> {
   }
 }
 
-function cgroup2(): string {
-  const line = own().find((entry) => entry.startsWith('0::'));
-  if (!line) throw new Error('this process is in no v2 group');
-  return join('/sys/fs/cgroup', line.slice(3));
-}
-
-function cgroup1(): string {
-  const line = own().find((entry) => /^[1-9]\d*:[^:]*\bcpu\b[^:]*:/.test(entry));
-  if (!line) throw new Error('this process is in no v1 cpu group');
-  const [, controllers, ...path] = line.split(':');
-  return join('/sys/fs/cgroup', controllers!, path.join(':'));
-}
-
-function own(): string[] {
-  return readFileSync('/proc/self/cgroup', 'latin1').trim().split('\n');
-}
-
-/** Makes a group and takes it away again: the only proof that it can be done. */
-function writable(group: string): string {
-  const trial = join(group, `grace-doctor-${process.pid}`);
-  mkdirSync(trial);
-  rmdirSync(trial);
-  return `${group} (not used by this version)`;
+/** No engine limits what is off the heap, so it is watched: a thread's Buffers must be seen from outside, while they are there. */
+async function externalLimit(): Promise<string> {
+  const bytes = 32e6;
+  const worker = new Worker(
+    `const kept = Buffer.alloc(${bytes}, 1); require('node:worker_threads').parentPort.postMessage(kept.length); setInterval(() => kept[0]++, 1000);`,
+    { eval: true },
+  );
+  const late = Promise.withResolvers<never>();
+  late.promise.catch(() => {});
+  const timer = setTimeout(() => late.reject(new Error('no answer within 3 s')), 3000);
+  worker.once('error', late.reject);
+  try {
+    await Promise.race([late.promise, new Promise((resolve) => worker.once('message', resolve))]);
+    const { external_memory: seen } = await Promise.race([late.promise, worker.getHeapStatistics()]);
+    if (!(seen >= bytes)) throw new Error(`${bytes / 1e6} MB of Buffers are seen as ${(seen / 1e6).toFixed(1)} MB`);
+    return `${bytes / 1e6} MB of Buffers are seen as ${(seen / 1e6).toFixed(1)} MB; a kernel is asked at 80 %, restarted at its limit`;
+  } finally {
+    clearTimeout(timer);
+    await worker.terminate();
+  }
 }

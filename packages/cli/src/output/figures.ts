@@ -31,6 +31,11 @@ export function showPercent(percent: number | null): string {
   return percent === null ? NOTHING : `${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
 }
 
+/** `20 %`, `12.5 %` of `0.2`, `0.125`. */
+export function showShare(share: number | null): string {
+  return share === null ? NOTHING : `${Math.round(share * 1000) / 10} %`;
+}
+
 /** `14:03:07.123`, local time. */
 export function showTime(wallMs: number): string {
   const at = new Date(wallMs);

@@ -1,8 +1,9 @@
 import type { KernelStatus, StatusDocument } from '@grace/contracts';
 import { toneOf } from '../boot/board-view.ts';
-import { NOTHING, showBytes, showMs, showPercent } from './figures.ts';
+import { NOTHING, showBytes, showMs, showPercent, showShare } from './figures.ts';
 import { type Output, printable } from './output.ts';
 import { type Column, table } from './table.ts';
+import { wrapped } from './wrapped.ts';
 
 type Cell = StatusDocument['cells'][number];
 
@@ -30,35 +31,60 @@ function systemLines({ system }: StatusDocument, out: Output): string[] {
     `${system.ready} of ${system.total} ready`,
     `up ${showMs(system.uptimeMs)}`,
     `pid ${system.pid}`,
+    system.guardianPid === null ? 'no guardian' : `guardian pid ${system.guardianPid}`,
     `version ${system.version}`,
     ...(system.armed ? ['armed'] : []),
   ];
-  const { cpu, memory } = system.enforcement;
   return [
     `${out.paint(tone, system.state)}  ${facts.join(', ')}`,
-    out.paint('dim', `home ${system.home}; limits enforced: CPU ${cpu}, memory ${memory}`),
+    out.paint('dim', `home ${system.home}`),
+    ...enforcementLines(system.enforcement, out),
+    ...(system.journalRefused > 0
+      ? [out.paint('bad', `the disk refused ${system.journalRefused} records of the journal`)]
+      : []),
   ];
 }
 
+const CPU_METHODS: Record<StatusDocument['system']['enforcement']['cpu'], string> = {
+  cgroup2: 'control groups (v2)',
+  cgroup1: 'control groups (v1)',
+  inspector: 'pausing and resuming threads (inspector)',
+  none: 'none: no CPU limit is enforced on this machine',
+};
+
+function enforcementLines({ cpu, memory }: StatusDocument['system']['enforcement'], out: Output): string[] {
+  return [
+    out.paint(cpu === 'none' ? 'warn' : 'dim', `CPU limits: ${CPU_METHODS[cpu]}`),
+    ...wrapped(`memory limits: ${memory}`, WIDTH).map((line) => out.paint('dim', line)),
+  ];
+}
+
+/** Columns a line of text may take. */
+const WIDTH = 100;
+
+/** Fits into 100 columns as long as kernels have the built-in names. */
 function kernelColumns(out: Output): Column<KernelStatus>[] {
   return [
     { head: 'KERNEL', cell: ({ id }) => id },
     { head: 'STATE', cell: ({ state }) => out.paint(toneOf(state), state) },
     { head: 'CONDITION', cell: (kernel) => condition(kernel, out) },
-    { head: 'CELL', cell: ({ cell }) => cell },
-    { head: 'INC', cell: ({ incarnation }) => String(incarnation), align: 'right' },
+    { head: 'CELL', cell: ({ id, cell }) => (cell === `solo_${id}` ? 'its own' : cell) },
     { head: 'RESTARTS', cell: ({ restarts }) => String(restarts), align: 'right' },
     { head: 'BEAT', cell: ({ heartbeatAgeMs }) => showMs(heartbeatAgeMs), align: 'right' },
     { head: 'CPU', cell: ({ cpuPercent }) => showPercent(cpuPercent), align: 'right' },
-    { head: 'HEAP', cell: ({ heapBytes }) => showBytes(heapBytes), align: 'right' },
-    { head: 'READY IN', cell: ({ readyMs }) => showMs(readyMs), align: 'right' },
+    { head: 'CAP', cell: ({ cap }) => (cap === null ? NOTHING : out.paint('warn', showShare(cap))), align: 'right' },
+    { head: 'MEMORY', cell: (kernel) => showBytes(memoryOf(kernel)), align: 'right' },
   ];
 }
 
-function condition({ state, condition, throttled }: KernelStatus, out: Output): string {
+function condition({ state, condition }: KernelStatus, out: Output): string {
   if (state !== 'running') return NOTHING;
-  const text = `${condition}${throttled ? ', throttled' : ''}`;
-  return condition === 'healthy' ? text : out.paint(condition === 'late' ? 'warn' : 'bad', text);
+  return condition === 'healthy' ? condition : out.paint(condition === 'late' ? 'warn' : 'bad', condition);
+}
+
+/** Heap and what lies outside it; unknown where either is. */
+function memoryOf({ heapBytes, externalBytes }: KernelStatus): number | null {
+  return heapBytes === null || externalBytes === null ? null : heapBytes + externalBytes;
 }
 
 const CELL_COLUMNS: Column<Cell>[] = [
@@ -67,7 +93,8 @@ const CELL_COLUMNS: Column<Cell>[] = [
   { head: 'PID', cell: ({ pid }) => (pid === null ? NOTHING : String(pid)), align: 'right' },
   { head: 'MEMORY', cell: ({ rssBytes }) => showBytes(rssBytes), align: 'right' },
   { head: 'CPU', cell: ({ cpuPercent }) => showPercent(cpuPercent), align: 'right' },
-  { head: 'KERNELS', cell: ({ kernels }) => kernels.join(', ') },
+  // Which ones, the table of kernels tells.
+  { head: 'KERNELS', cell: ({ kernels }) => String(kernels.length), align: 'right' },
 ];
 
 function busLine({ bus }: StatusDocument, out: Output): string {

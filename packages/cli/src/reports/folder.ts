@@ -15,12 +15,23 @@ export function folderName(startedWallMs: number, run: string): string {
 /** Writes a run's folder. It appears under its name only when it is complete. */
 export async function writeFolder(
   path: string,
-  parts: { files: ReadonlyMap<string, string>; catalogue: Catalogue; journal: string; logs: string },
+  parts: {
+    files: ReadonlyMap<string, string>;
+    catalogue: Catalogue;
+    journal: string;
+    logs: string;
+    /** Files of the system that the run rests on: their place in the folder, and where they are. */
+    evidence: ReadonlyMap<string, string>;
+  },
 ): Promise<void> {
   const fresh = join(dirname(path), `.${basename(path)}`);
   await mkdir(fresh, { recursive: true });
   await cp(parts.journal, join(fresh, 'journal'), { recursive: true });
   if (existsSync(parts.logs)) await cp(parts.logs, join(fresh, 'evidence', 'logs'), { recursive: true });
+  for (const [place, file] of parts.evidence) {
+    await mkdir(dirname(join(fresh, place)), { recursive: true });
+    await cp(file, join(fresh, place));
+  }
   await writeFile(join(fresh, CATALOGUE), JSON.stringify(parts.catalogue, null, 2));
   for (const [name, text] of parts.files) {
     await mkdir(dirname(join(fresh, name)), { recursive: true });

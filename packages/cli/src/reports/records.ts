@@ -24,7 +24,7 @@ export async function readRunRecords(journal: string, run: string | undefined): 
 }
 
 /** The ledger holds entries of its own too, such as that of a recovery. */
-function parseRecord(payload: Uint8Array): AnyRecord | undefined {
+export function parseRecord(payload: Uint8Array): AnyRecord | undefined {
   try {
     const value = JSON.parse(Buffer.from(payload).toString('utf8')) as AnyRecord;
     return typeof value?.seq === 'number' && typeof value.name === 'string' ? value : undefined;

@@ -4,7 +4,7 @@ import { EXIT, GraceError } from '@grace/contracts';
 import { requestStop } from '../commands/stop.ts';
 import { OK } from '../exit.ts';
 import type { Session } from '../session.ts';
-import { isRunning, killAll, untilGone } from '../system/processes.ts';
+import { guardianOf, isRunning, killAll, untilGone } from '../system/processes.ts';
 import { processesOf } from './leftovers.ts';
 import { forgetRun, readRunFile } from './run-file.ts';
 
@@ -44,12 +44,12 @@ export async function abortRun(session: Session): Promise<number> {
 export async function endSystem(home: string): Promise<string[]> {
   const drainMs = 10_000;
   try {
-    const { supervisor, cells } = await requestStop(home, drainMs, 'grace stress has ended');
-    await untilGone([supervisor, ...cells], drainMs + 5000);
+    const system = await requestStop(home, drainMs, 'grace stress has ended');
+    await untilGone(system, drainMs + 5000);
   } catch (error) {
     if (!(error instanceof GraceError)) throw error;
   }
-  killAll(processesOf(home));
+  killAll([...guardianOf(home), ...processesOf(home)]);
   return (await untilGone(processesOf(home), 3000)).map(({ pid }) => `process ${pid}`);
 }
 

@@ -16,7 +16,9 @@ export function processesOf(home: string): ProcessId[] {
 
 /** What a system that has ended must not leave in its home. */
 export function leftoverFiles(home: string): string[] {
-  return [HOME.lock, HOME.controlSocket, HOME.busSocket, HOME.busKey].filter((file) => existsSync(join(home, file)));
+  return [HOME.lock, HOME.guardian, HOME.controlSocket, HOME.busSocket, HOME.busKey].filter((file) =>
+    existsSync(join(home, file)),
+  );
 }
 
 function readPids(): number[] {

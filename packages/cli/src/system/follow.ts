@@ -1,5 +1,6 @@
 import type { AnyRecord } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
+import { connect } from './connect.ts';
 
 /**
  * Gives every journal record after `after` to `handle`, in order. What the supervisor had to skip because this side was too slow is read again.
@@ -28,6 +29,37 @@ export async function followJournal(
     turn = turn.catch(() => {});
   });
   return (await client.request('journal.follow', { after })).last;
+}
+
+/**
+ * `followJournal` on beyond the loss of the supervisor: whoever brings the system back is followed from the last record seen. Ends with
+ * the signal and, without a word, with the system.
+ */
+export async function followThroughout(
+  home: string,
+  client: ControlClient,
+  after: number,
+  handle: (record: AnyRecord) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let seen = after;
+  const follow = async (from: ControlClient): Promise<void> => {
+    from.onClose(() => void goOn());
+    signal.addEventListener('abort', () => from.close(), { once: true });
+    await followJournal(from, seen, (record) => {
+      seen = record.seq;
+      handle(record);
+    });
+  };
+  const goOn = async (): Promise<void> => {
+    if (signal.aborted) return;
+    try {
+      await follow(await connect(home));
+    } catch {
+      // The system has ended; its owner waits for that.
+    }
+  };
+  await follow(client);
 }
 
 async function readUpTo(

@@ -1,17 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_STORAGE_FULL, fromWireError, GraceError, HOME, type SystemPlan, type WireError } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
+import { lives, readOwner } from '@grace/control/owner';
 import { connect } from './connect.ts';
-import { HOME_MARK, identify, isRunning, killAll, type ProcessId } from './processes.ts';
+import { HOME_MARK, identify, isRunning, type ProcessId } from './processes.ts';
 
-/** A supervisor that this process started. It has a session of its own: Ctrl-C reaches the command line alone, which then drains. */
+/** A system that this process started. It has a session of its own: Ctrl-C reaches the command line alone, which then drains. */
 export interface Launched {
+  /** The process that was started: it starts the supervisor, again when need be, and ends when the system does. */
+  guardian: ProcessId;
+  /** The first supervisor. */
   supervisor: ProcessId;
   client: ControlClient;
-  /** Resolves when the supervisor process has ended; never rejects. */
+  /** Resolves when the system has ended; never rejects. */
   ended: Promise<{ code: number | null; signal: string | null }>;
   /** What the supervisor wrote to its standard streams since it started: its last lines. */
   lastWords(): Promise<string>;
@@ -23,7 +28,7 @@ export interface Launched {
 const ANSWER_DEADLINE_MS = 15_000;
 
 /**
- * Starts the supervisor of a plan and connects to it.
+ * Starts the supervisor of a plan, under its guardian, and connects to it.
  * @throws GraceError `HOME_TAKEN`, `HOME_UNUSABLE`, `DEADLINE`, or what the supervisor gave as its reason to end
  */
 export async function launch(plan: SystemPlan, name = 'cli'): Promise<Launched> {
@@ -33,14 +38,14 @@ export async function launch(plan: SystemPlan, name = 'cli'): Promise<Launched> 
   const from = (await log.stat()).size;
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', plan.entries.supervisor, '--plan', planFile],
+    [plan.entries.guardian, '--home', plan.home, '--supervisor', plan.entries.supervisor, '--plan', planFile],
     {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       env: { ...process.env, [HOME_MARK]: plan.home },
     },
   );
-  const ended = endOf(child);
+  const ended = endOf(child, plan.home);
   await log.close();
   const lastWords = (): Promise<string> => tail(plan.home, from);
   if (child.pid === undefined) {
@@ -49,12 +54,14 @@ export async function launch(plan: SystemPlan, name = 'cli'): Promise<Launched> 
       `the supervisor could not be started: ${(await ended).signal ?? 'no process'}`,
     );
   }
-  const supervisor = identify(child.pid);
+  const guardian = identify(child.pid);
   try {
-    const client = await answerOf(plan.home, supervisor, ended, lastWords, name);
-    return { supervisor, client, ended, lastWords, leave: () => child.unref() };
+    const client = await answerOf(plan.home, guardian, ended, lastWords, name);
+    const supervisor = identify(client.supervisor.pid);
+    return { guardian, supervisor, client, ended, lastWords, leave: () => child.unref() };
   } catch (error) {
-    killAll([supervisor]);
+    // It takes its supervisor along.
+    if (isRunning(guardian)) process.kill(guardian.pid, 'SIGTERM');
     throw error;
   }
 }
@@ -100,16 +107,29 @@ function unusable(home: string, error: unknown): GraceError {
   });
 }
 
-function endOf(child: ChildProcess): Launched['ended'] {
-  return new Promise((resolve) => {
+/** The end of the guardian is the system's, unless the guardian was killed: then its supervisor has started another one. */
+async function endOf(child: ChildProcess, home: string): Launched['ended'] {
+  const end = await new Promise<Awaited<Launched['ended']>>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
     child.once('error', (error) => resolve({ code: null, signal: error.message }));
+  });
+  if (end.signal === null || !hasOwner(home)) return end;
+  while (hasOwner(home)) await sleep(100);
+  // A stop takes the plan away; whose child the supervisor was last knows its exit code, and that was not this process.
+  return existsSync(join(home, HOME.plan)) ? end : { code: 0, signal: null };
+}
+
+/** Whether a supervisor or a guardian lives in the home. */
+function hasOwner(home: string): boolean {
+  return [HOME.lock, HOME.guardian].some((file) => {
+    const owner = readOwner(join(home, file));
+    return owner !== undefined && lives(owner);
   });
 }
 
 async function answerOf(
   home: string,
-  supervisor: ProcessId,
+  guardian: ProcessId,
   ended: Launched['ended'],
   lastWords: () => Promise<string>,
   name: string,
@@ -123,10 +143,10 @@ async function answerOf(
     if (end) throw endedEarly(end, await lastWords());
     try {
       const client = await connect(home, name);
-      if (client.supervisor.pid === supervisor.pid) return client;
+      if ((await client.request('status', {})).system.guardianPid === guardian.pid) return client;
       client.close();
       // Two boots at once: the other one was faster, and ours ends by itself.
-      if (!isRunning(supervisor)) {
+      if (!isRunning(guardian)) {
         throw new GraceError('HOME_TAKEN', `a system is running in ${home} already (pid ${client.supervisor.pid})`);
       }
     } catch (error) {
@@ -136,7 +156,7 @@ async function answerOf(
   }
   throw new GraceError(
     'DEADLINE',
-    `the supervisor (pid ${supervisor.pid}) did not answer within ${ANSWER_DEADLINE_MS} ms`,
+    `the supervisor (of guardian ${guardian.pid}) did not answer within ${ANSWER_DEADLINE_MS} ms`,
   );
 }
 

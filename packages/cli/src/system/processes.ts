@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HOME } from '@grace/contracts';
+import { lives, readOwner } from '@grace/control/owner';
 
 /** Stands in the environment of every process of a system, so that they can be found whatever becomes of their parents. */
 export const HOME_MARK = 'GRACE_SYSTEM_HOME';
@@ -25,6 +28,12 @@ export function isRunning({ pid, started }: ProcessId): boolean {
   const stat = readStat(pid);
   if (stat === undefined) return process.platform !== 'linux';
   return stat.state !== 'Z' && stat.state !== 'X' && (started === undefined || stat.started === started);
+}
+
+/** The guardian of the system in a home, when one lives. It must be ended before what it would start again. */
+export function guardianOf(home: string): ProcessId[] {
+  const owner = readOwner(join(home, HOME.guardian));
+  return owner && lives(owner) ? [identify(owner.pid)] : [];
 }
 
 /** Waits until none of them runs; answers with those that still do at the deadline. */

@@ -26,9 +26,10 @@ function plan(yaml = '', more: Partial<PlanSources> = {}): SystemPlan {
     config: parseGraceConfig(yaml, '/app/grace.yaml'),
     acl: { kernels: { publish: empty, subscribe: empty }, principals: {} },
     home: '/app/.grace',
-    entries: { supervisor: '/d/supervisor.js', cell: '/d/cell.js', thread: '/d/thread.js' },
+    entries: { guardian: '/d/guardian.js', supervisor: '/d/supervisor.js', cell: '/d/cell.js', thread: '/d/thread.js' },
     version: '0.1.0',
     armed: false,
+    memoryBytes: 8 * 1024 ** 3,
     playbooks: [],
     ...more,
   });
@@ -164,5 +165,42 @@ describe('the plan', () => {
           if (kept.includes(id)) for (const need of needs) assert.ok(kept.includes(need));
       }),
     );
+  });
+});
+
+describe('memory that is not there', () => {
+  const GiB = 1024 ** 3;
+
+  test('more than the machine has is refused where it stands', () => {
+    for (const [yaml, message] of [
+      [
+        'settings: { cell_memory: 9GiB }',
+        /^\/app\/grace\.yaml:1:26: settings\.cell_memory: expected at most the memory of this machine, 8192MiB, got 9216MiB$/,
+      ],
+      [
+        'kernels: { librarian: { limits: { heap: 9GiB } } }',
+        /^\/app\/grace\.yaml:1:41: kernels\.librarian\.limits\.heap: expected at most the memory of this machine, 8192MiB/,
+      ],
+      [
+        'kernels: { librarian: { limits: { off_heap: 9GiB } } }',
+        /limits\.off_heap: expected at most the memory of this machine/,
+      ],
+    ] as const) {
+      assert.throws(() => plan(yaml), { code: 'CONFIG_INVALID', message });
+    }
+  });
+
+  test('a thread may not be promised more than its host process', () => {
+    assert.throws(
+      () => plan('kernels: { librarian: { limits: { heap: 3GiB } } }'),
+      /settings\.cell_memory.*2048MiB, got 3072MiB/,
+    );
+    const roomy = plan('{ settings: { cell_memory: 4GiB }, kernels: { librarian: { limits: { heap: 3GiB } } } }');
+    assert.equal(roomy.settings.cellMemoryBytes, 4 * GiB);
+  });
+
+  test('on a small machine a host process may have all of it, unless somebody says so', () => {
+    assert.equal(plan('', { memoryBytes: GiB }).settings.cellMemoryBytes, GiB);
+    assert.equal(plan('settings: { cell_memory: 512MiB }', { memoryBytes: GiB }).settings.cellMemoryBytes, GiB / 2);
   });
 });

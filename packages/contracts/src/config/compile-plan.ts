@@ -3,7 +3,7 @@ import type { AclDocument } from '../envelope.ts';
 import { GraceError } from '../errors.ts';
 import { completeManifest, type KernelManifest } from '../manifest.ts';
 import { didYouMean } from '../nearest.ts';
-import { SETTINGS_DEFAULTS, type SystemPlan } from '../plan.ts';
+import { SETTINGS_DEFAULTS, type SystemPlan, type SystemSettings } from '../plan.ts';
 import type { GraceConfig, KernelEntry } from './grace-config.ts';
 import { checkNeeds, withNeeds } from './needs.ts';
 
@@ -17,6 +17,8 @@ export interface PlanSources {
   entries: SystemPlan['entries'];
   version: string;
   armed: boolean;
+  /** Memory of the machine, or of what this process may have of it, bytes. */
+  memoryBytes: number;
   /** Absolute paths of playbook files. */
   playbooks: readonly string[];
   /** Settings that the composition root knows and kernels need, by kernel; what grace.yaml says about them wins. */
@@ -44,7 +46,9 @@ export function compilePlan(sources: PlanSources): SystemPlan {
     ...catalogue.map((manifest) => override(manifest, config.kernels[manifest.id]?.manifest ?? {}, config)),
     ...entries.filter(([id]) => !builtin.has(id)).map(([id, entry]) => create(id, entry, builtin, config)),
   ].filter(({ id }) => !off.has(id));
+  const settings = { ...settingsFor(sources.memoryBytes), ...config.settings };
   for (const manifest of merged) checkTimes(manifest, config);
+  checkMemory(config, settings.cellMemoryBytes, sources.memoryBytes);
   const at = (id: string): string => (config.kernels[id] ? `${config.at(['kernels', id])}: ` : '');
   checkNeeds(merged, off, at);
   const kernels = select(merged, sources.only, off).map((manifest) => ({
@@ -62,7 +66,7 @@ export function compilePlan(sources: PlanSources): SystemPlan {
     kernels,
     acl: { kernels: acl.kernels, principals: { ...acl.principals, ...Object.fromEntries(granted) } },
     safeguards: { heartbeatDetector: true, mute: true, restartEngine: true, ...config.safeguards },
-    settings: { ...SETTINGS_DEFAULTS, ...config.settings },
+    settings,
     entries: sources.entries,
     playbooks: [...sources.playbooks],
   };
@@ -129,6 +133,38 @@ function checkTimes({ id, heartbeatMs, lateAfterMs, hungAfterMs, restart }: Kern
   if (restart.backoffMaxMs < restart.backoffMs) {
     refuse('restart.backoff_max', `at least restart.backoff, ${restart.backoffMs} ms`, restart.backoffMaxMs);
   }
+}
+
+/** A host process cannot be promised more memory than there is. */
+function settingsFor(memoryBytes: number): SystemSettings {
+  return { ...SETTINGS_DEFAULTS, cellMemoryBytes: Math.min(SETTINGS_DEFAULTS.cellMemoryBytes, memoryBytes) };
+}
+
+/** A limit that can never be reached, because the machine or the cell ends first, protects nobody. */
+function checkMemory(config: GraceConfig, cellBytes: number, machineBytes: number): void {
+  const check = (path: string[], bytes: number | undefined, most: number, whose: string): void => {
+    if (bytes === undefined || bytes <= most) return;
+    throw new GraceError(
+      'CONFIG_INVALID',
+      `${config.at(path)}: ${path.join('.')}: expected at most ${whose}, ${megabytes(most)}, got ${megabytes(bytes)}`,
+    );
+  };
+  const machine = 'the memory of this machine';
+  check(['settings', 'cell_memory'], config.settings.cellMemoryBytes, machineBytes, machine);
+  for (const [id, { manifest }] of Object.entries(config.kernels)) {
+    for (const [key, bytes] of [
+      ['heap', manifest.limits?.heapBytes],
+      ['off_heap', manifest.limits?.externalBytes],
+    ] as const) {
+      const path = ['kernels', id, 'limits', key];
+      check(path, bytes, machineBytes, machine);
+      check(path, bytes, cellBytes, 'settings.cell_memory, what a whole host process may have');
+    }
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round((bytes / 1024 ** 2) * 10) / 10}MiB`;
 }
 
 function select(

@@ -52,6 +52,54 @@ kernels:
     assert.throws(() => parseGraceConfig('settings: { sample: 0 }', 'f'), /duration above zero/);
     assert.throws(() => parseGraceConfig('settings: { log_max: 3 elephants }', 'f'), /a size like/);
   });
+
+  test('shares of a core, memory and what is off', () => {
+    const { settings, kernels } = parseGraceConfig(
+      `settings: { cell_memory: 1GiB, overload_after: 5s, overload_cpu: off, solitary: 2m }
+kernels: { a: { limits: { cpu: 20%, off_heap: 64MiB } }, b: { limits: { cpu: 0.2 } }, c: { limits: { cpu: "7.5 %" } }, d: { limits: { cpu: off } } }`,
+      'f',
+    );
+    assert.deepEqual(settings, {
+      cellMemoryBytes: 1024 ** 3,
+      overloadAfterMs: 5000,
+      overloadCpu: null,
+      solitaryMs: 120_000,
+    });
+    assert.deepEqual(
+      Object.values(kernels).map(({ manifest }) => manifest.limits),
+      [{ cpu: 0.2, externalBytes: 64 * 1024 ** 2 }, { cpu: 0.2 }, { cpu: 0.075 }, { cpu: null }],
+    );
+  });
+
+  const SHARE = 'expected a share of one core from 1% to 100%, like "20%" or 0.2, or off, got';
+  const HEAP = 'expected a size of at least 16MiB, like "256MiB" (units B, kB, MB, GB, KiB, MiB, GiB), got';
+  for (const [limit, problem] of [
+    ['cpu: 0', `${SHARE} 0`],
+    ['cpu: -0.2', `${SHARE} -0.2`],
+    ['cpu: 1.01', `${SHARE} 1.01`],
+    ['cpu: 20', `${SHARE} 20`],
+    ['cpu: 101%', `${SHARE} "101%"`],
+    ['cpu: 0.5%', `${SHARE} "0.5%"`],
+    ['cpu: -20%', `${SHARE} "-20%"`],
+    ['cpu: 150m', `${SHARE} "150m"`],
+    ['cpu: .nan', `${SHARE} NaN`],
+    ['cpu: .inf', `${SHARE} Infinity`],
+    ['cpu: [0.2]', `${SHARE} a list`],
+    ['cpu: true', `${SHARE} true`],
+    ['heap: 0', `${HEAP} 0`],
+    ['heap: -1', `${HEAP} -1`],
+    ['heap: 64', `${HEAP} 64`],
+    ['heap: 64 MBit', `${HEAP} "64 MBit"`],
+    ['heap: .nan', `${HEAP} NaN`],
+  ]) {
+    test(`a limit of ${limit} is refused with its place and what was expected`, () => {
+      const key = limit!.split(':')[0];
+      assert.throws(() => parseGraceConfig(`kernels:\n  a:\n    limits:\n      ${limit}\n`, 'grace.yaml'), {
+        code: 'CONFIG_INVALID',
+        message: `grace.yaml:4:${9 + key!.length}: kernels.a.limits.${key}: ${problem}`,
+      });
+    });
+  }
 });
 
 describe('acl.yaml', () => {

@@ -7,7 +7,7 @@ import type { SystemSettings } from '../plan.ts';
 import { aclRules } from './acl.ts';
 import type { Path } from './locate.ts';
 import { readDocument } from './read-yaml.ts';
-import { duration, kernelId, period, size } from './values.ts';
+import { duration, kernelId, memory, period, shareOrOff, size } from './values.ts';
 
 /** A checked grace.yaml. What is not written there is not here: the plan fills it in. */
 export interface GraceConfig {
@@ -45,6 +45,10 @@ const settings = z.strictObject({
   log_max: size.optional(),
   log_files: count.optional(),
   orphan: period.optional(),
+  cell_memory: memory('128MiB').optional(),
+  overload_after: period.optional(),
+  overload_cpu: shareOrOff.optional(),
+  solitary: period.optional(),
   boot_deadline: period.optional(),
   mute_threshold: count.optional(),
   mute_window: period.optional(),
@@ -63,7 +67,14 @@ const kernel = z.strictObject({
     .optional(),
   needs: z.array(kernelId).optional(),
   criticality: z.enum(CRITICALITIES).optional(),
-  limits: z.strictObject({ heap: size.optional(), messages_per_second: count.optional() }).optional(),
+  limits: z
+    .strictObject({
+      cpu: shareOrOff.optional(),
+      heap: memory('16MiB').optional(),
+      off_heap: memory('1MiB').optional(),
+      messages_per_second: count.optional(),
+    })
+    .optional(),
   heartbeat: period.optional(),
   late_after: period.optional(),
   hung_after: period.optional(),
@@ -118,6 +129,10 @@ export function parseGraceConfig(text: string, file: string): GraceConfig {
       logMaxBytes: s.log_max,
       logFiles: s.log_files,
       orphanMs: s.orphan,
+      cellMemoryBytes: s.cell_memory,
+      overloadAfterMs: s.overload_after,
+      overloadCpu: s.overload_cpu,
+      solitaryMs: s.solitary,
       bootDeadlineMs: s.boot_deadline,
       muteThreshold: s.mute_threshold,
       muteWindowMs: s.mute_window,
@@ -145,7 +160,14 @@ function toEntry(k: z.output<typeof kernel>): KernelEntry {
       cell: k.cell,
       needs: k.needs,
       criticality: k.criticality,
-      limits: k.limits && given({ heapBytes: k.limits.heap, messagesPerSecond: k.limits.messages_per_second }),
+      limits:
+        k.limits &&
+        given({
+          cpu: k.limits.cpu,
+          heapBytes: k.limits.heap,
+          externalBytes: k.limits.off_heap,
+          messagesPerSecond: k.limits.messages_per_second,
+        }),
       heartbeatMs: k.heartbeat,
       lateAfterMs: k.late_after,
       hungAfterMs: k.hung_after,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationUnits, parseDuration, parseSize, sizeUnits } from '../units.ts';
+import { durationUnits, parseDuration, parseShare, parseSize, sizeUnits } from '../units.ts';
 import { show } from './problems.ts';
 
 /** `250`, `"250ms"`, `"10s"`, `"1.5m"` -> milliseconds. */
@@ -15,6 +15,22 @@ export const size = quantity(parseSize, `a size like 1024, "64MB" or "64MiB" (un
 export const period = quantity(
   (value) => parseDuration(value) || undefined,
   `a duration above zero like 250, "250ms" or "10s" (units ${durationUnits.join(', ')})`,
+);
+
+/** Memory of a thread or process: less than `atLeast` cannot hold what it is for. */
+export const memory = (atLeast: string): z.ZodType<number> =>
+  quantity(
+    (value) => {
+      const bytes = parseSize(value);
+      return bytes !== undefined && bytes >= parseSize(atLeast)! ? bytes : undefined;
+    },
+    `a size of at least ${atLeast}, like "256MiB" (units ${sizeUnits.join(', ')})`,
+  );
+
+/** `"20%"`, `0.2` -> 0.2; `off` -> null. One thread can never use more than a whole core. */
+export const shareOrOff = quantity<number | null>(
+  (value) => (value === 'off' || value === false ? null : parseShare(value)),
+  'a share of one core from 1% to 100%, like "20%" or 0.2, or off',
 );
 
 /** Ids are folder names, thread names and principals, so they are plain. */
@@ -34,7 +50,7 @@ export const subjectPattern = z
       `expected a subject pattern like task.*.done or kernel.{self}.> (">" only at the end), got ${show(issue.input)}`,
   });
 
-function quantity(parse: (value: unknown) => number | undefined, expected: string): z.ZodType<number> {
+function quantity<T = number>(parse: (value: unknown) => T | undefined, expected: string): z.ZodType<T> {
   return z.unknown().transform((value, context) => {
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;

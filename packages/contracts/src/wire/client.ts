@@ -1,7 +1,9 @@
 import type { AnyDraft, AnyRecord, EventName } from '../events.ts';
 import type { DrillPermit, FaultKind, FaultLease } from '../fault.ts';
 import type { Incident } from '../incident.ts';
+import type { CpuMethod } from '../limits.ts';
 import type { StatusDocument } from '../status.ts';
+import type { ProfileKind, StackFrame } from './cell.ts';
 
 /** Requests of command line, laboratory and other clients to the supervisor: method -> params and result. */
 export interface ClientMethods {
@@ -24,6 +26,22 @@ export interface ClientMethods {
   restart: { params: { kernel: string; by: string }; result: { kernel: string; incarnation: number } };
   /** Moves the kernel into a cell of its own. */
   isolate: { params: { kernel: string; by: string }; result: { kernel: string; cell: string } };
+  /** Drains the kernel and keeps it down until `resume` or `restart`. */
+  pause: { params: { kernel: string; by: string }; result: { kernel: string } };
+  resume: { params: { kernel: string; by: string }; result: { kernel: string; incarnation: number } };
+  /** Ends the kernel and keeps it down, with an escalated incident. */
+  quarantine: { params: { kernel: string; by: string; reason: string }; result: { kernel: string } };
+  /** Holds the kernel to a share of one core; null lifts what was set by hand. `forMs`: it ends by itself; null: it stays. */
+  throttle: {
+    params: { kernel: string; by: string; cpu: number | null; forMs: number | null };
+    result: { kernel: string; cpu: number | null; method: CpuMethod };
+  };
+  stack: { params: { kernel: string }; result: { frames: StackFrame[]; ms: number } };
+  /** Takes a profile and keeps it as evidence. */
+  profile: {
+    params: { kernel: string; kind: ProfileKind; durationMs: number };
+    result: { file: string; bytes: number; top: string[] };
+  };
   /** One functional probe, now. */
   probe: { params: { kernel: string }; result: { ok: boolean; ms: number; detail: Record<string, unknown> } };
   call: { params: { kernel: string; verb: string; input: unknown; from: string }; result: unknown };

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WireError } from '../errors.ts';
 import type { AnyDraft } from '../events.ts';
 import type { ThreadFault } from '../fault.ts';
+import type { MemoryPressure } from '../limits.ts';
 import type { SupervisorCommand } from '../manifest.ts';
 
 /** `workerData` of a kernel thread. Its host twin is supervisor/src/cell/thread-handle.ts, its thread side kernel-sdk/src/thread/main.ts. */
@@ -49,6 +50,8 @@ export type ToThread =
   | { t: 'bus'; wire: BusWire }
   /** In the broker's thread: a kernel of the same cell is wired by this port. */
   | { t: 'bus-client'; port: MessagePort; principal: string; incarnation: number; messagesPerSecond: number }
+  | { t: 'pressure'; pressure: MemoryPressure }
+  | { t: 'need'; need: string; up: boolean }
   | { t: 'fault'; kind: ThreadFault; lease: string; params: Record<string, unknown> }
   | { t: 'command-result'; id: number; value: unknown }
   | { t: 'command-error'; id: number; error: WireError }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { createSlot, SLOT, THREAD_FAULTS, type ThreadFault } from '@grace/contracts';
-import { poll } from '../../test/bed.ts';
+import { folder, poll } from '../../test/bed.ts';
 
 const FAULTY = new URL('../../test/fixtures/faulty-thread.ts', import.meta.url);
 const FOR_LONG_NS = 600_000_000_000n;
@@ -24,19 +27,39 @@ async function openThread(t: TestContext) {
     lease: () => Atomics.store(slot, SLOT.faultUntilNs, process.hrtime.bigint() + FOR_LONG_NS),
     end: () => Atomics.store(slot, SLOT.faultUntilNs, 0n),
     bit: () => Atomics.load(slot, SLOT.faultBitNs) > 0n,
-    apply: (fault: ThreadFault) => worker.postMessage(fault),
+    apply: (fault: ThreadFault, params: Record<string, unknown> = {}) => worker.postMessage({ fault, params }),
     ping: async (): Promise<{ pong: boolean }> => {
       const seen = pongs.length;
       worker.postMessage('ping');
       return await poll('the thread answers', () => pongs[seen]);
     },
     cpuTicks(): number {
-      const stat = readFileSync(`/proc/self/task/${tid}/stat`, 'latin1');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const fields = statOf(tid);
       return Number(fields[11]) + Number(fields[12]);
     },
+    state: () => statOf(tid)[0],
   };
 }
+
+function statOf(tid: number): string[] {
+  const stat = readFileSync(`/proc/self/task/${tid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+type FaultyThread = Awaited<ReturnType<typeof openThread>>;
+
+/** Sent a message, it neither answers nor burns CPU over a stretch of 200 ms. */
+async function hearsNothing(thread: FaultyThread): Promise<void> {
+  await poll('it sleeps', () => thread.state() === 'S');
+  thread.worker.postMessage('ping');
+  const before = thread.cpuTicks();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.ok(thread.cpuTicks() - before <= 2);
+  assert.deepEqual(thread.pongs, []);
+}
+
+const holdsBytes = (worker: Worker) =>
+  worker.getHeapStatistics().then(({ used_heap_size, external_memory }) => ({ used_heap_size, external_memory }));
 
 for (const fault of THREAD_FAULTS) {
   test(`${fault} without a lease, or after it has lapsed, does nothing`, async (t) => {
@@ -103,4 +126,101 @@ test('an exit ends the thread with code 7 and leaves the process alone', async (
   thread.apply('process_exit');
   assert.deepEqual(await ended, [7]);
   assert.equal(thread.bit(), true);
+});
+
+test('a catastrophic regular expression burns CPU in one turn for as long as its lease, and then the thread goes on', async (t) => {
+  const thread = await openThread(t);
+  thread.lease();
+  thread.apply('catastrophic_regex');
+  await poll('the fault acts', thread.bit);
+  const before = thread.cpuTicks();
+  thread.worker.postMessage('ping');
+  await poll('it has burnt 500 ms of CPU', () => thread.cpuTicks() >= before + 50);
+  assert.deepEqual(thread.pongs, []);
+  thread.end();
+  await poll('it answers', () => thread.pongs.length === 1);
+});
+
+test('a thread that waits on shared memory sleeps until its lease is over', async (t) => {
+  const thread = await openThread(t);
+  thread.lease();
+  thread.apply('atomics_wait');
+  await poll('the fault acts', thread.bit);
+  await hearsNothing(thread);
+  thread.end();
+  await poll('it answers', () => thread.pongs.length === 1);
+});
+
+test('a thread that reads from a silent pipe cannot be ended, and goes on when somebody writes', async (t) => {
+  const path = join(folder(t), 'fifo');
+  execFileSync('mkfifo', [path]);
+  const fd = openSync(path, constants.O_RDWR);
+  t.after(() => closeSync(fd));
+  const thread = await openThread(t);
+  thread.lease();
+  thread.apply('fifo_read', { fd });
+  await poll('the fault acts', thread.bit);
+  await hearsNothing(thread);
+  const ended = thread.worker.terminate().then(() => true);
+  const isEnded = await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 300, false))]);
+  writeSync(fd, '.');
+  assert.equal(isEnded, false, 'terminate() returned while the thread sat in the read');
+  await ended;
+});
+
+test('a storm of immediates burns CPU while messages are answered, and ends with its lease', async (t) => {
+  const thread = await openThread(t);
+  thread.lease();
+  thread.apply('cpu_storm');
+  await poll('the fault acts', thread.bit);
+  const before = thread.cpuTicks();
+  await poll('it has burnt 300 ms of CPU', () => thread.cpuTicks() >= before + 30);
+  assert.deepEqual(await thread.ping(), { pong: false });
+  thread.end();
+  await thread.ping();
+  await poll('it is at rest', async () => {
+    const from = thread.cpuTicks();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return thread.cpuTicks() - from <= 2;
+  });
+});
+
+for (const [fault, kind] of [
+  ['heap_leak', 'used_heap_size'],
+  ['external_leak', 'external_memory'],
+] as const) {
+  test(`${fault} grows to what it may and no further, answers meanwhile, and gives everything back when its lease is over`, async (t) => {
+    const thread = await openThread(t);
+    const maxBytes = 64e6;
+    const before = (await holdsBytes(thread.worker))[kind];
+    const grownBytes = async () => (await holdsBytes(thread.worker))[kind] - before;
+    thread.lease();
+    thread.apply(fault, { bytesPerSecond: 400e6, maxBytes });
+    await poll('it holds nearly all it may', async () => (await grownBytes()) > maxBytes * 0.95);
+    assert.deepEqual(await thread.ping(), { pong: false });
+    assert.ok((await grownBytes()) < maxBytes * 1.2);
+    thread.end();
+    await poll('the memory can be collected', async () => {
+      // V8 does not clean a heap in which nothing happens.
+      thread.worker.postMessage('collect');
+      return (await grownBytes()) < maxBytes * 0.2;
+    });
+  });
+}
+
+test('one huge allocation is answered by V8 with the end of the whole process', async (t) => {
+  const victim = fileURLToPath(new URL('../../test/fixtures/huge-allocation.ts', import.meta.url));
+  // In a folder of its own: where dumps are kept, this one leaves one.
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', victim], {
+    cwd: folder(t),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said += text;
+  });
+  const [code, signal] = await once(child, 'exit');
+  assert.equal(signal, 'SIGABRT', `code ${code}: ${said}`);
+  assert.match(said, /FATAL ERROR: .*heap out of memory/);
 });

@@ -1,4 +1,8 @@
 import { GraceError, SLOT, type ThreadFault } from '@grace/contracts';
+import type { Fault, HeldLease } from './faults/fault.ts';
+import { atomicsWait, catastrophicRegex, endlessLoop, readFifo } from './faults/hang.ts';
+import { growBuffers, growHeap, hugeAllocation } from './faults/memory.ts';
+import { immediateStorm } from './faults/storm.ts';
 
 /**
  * Faults a thread can do to itself. Loaded only in an armed system. When a fault ends stands in the telemetry slot, written by the cell
@@ -6,37 +10,42 @@ import { GraceError, SLOT, type ThreadFault } from '@grace/contracts';
  * does nothing.
  */
 export interface FaultSwitch {
-  apply(kind: ThreadFault): void;
+  apply(kind: ThreadFault, params: Readonly<Record<string, unknown>>): void;
   heartbeatPaused(): boolean;
 }
 
 export function createFaultSwitch(slot: BigInt64Array): FaultSwitch {
   let pausing = false;
-  const active = (): boolean => process.hrtime.bigint() < Atomics.load(slot, SLOT.faultUntilNs);
+  const lease: HeldLease = { active: () => process.hrtime.bigint() < Atomics.load(slot, SLOT.faultUntilNs) };
   const bite = (): void => void Atomics.store(slot, SLOT.faultBitNs, process.hrtime.bigint());
-  const faults: Record<ThreadFault, () => void> = {
+  const faults: Record<ThreadFault, Fault> = {
     heartbeat_pause: () => {
       pausing = true;
     },
-    cpu_spin: () => {
-      while (active());
-    },
+    cpu_spin: endlessLoop,
+    catastrophic_regex: catastrophicRegex,
+    atomics_wait: atomicsWait,
+    fifo_read: readFifo,
+    cpu_storm: immediateStorm,
+    heap_leak: growHeap,
+    external_leak: growBuffers,
+    huge_allocation: hugeAllocation,
     uncaught_throw: () => {
       throw new GraceError('INTERNAL', 'drill: uncaught error in a kernel');
     },
     process_exit: () => process.exit(7),
   };
   return {
-    apply(kind) {
+    apply(kind, params) {
       // In a turn of its own, so that the message that brought it is handled.
       setImmediate(() => {
-        if (!active()) return;
+        if (!lease.active()) return;
         bite();
-        faults[kind]();
+        faults[kind](lease, params);
       });
     },
     heartbeatPaused: () => {
-      if (pausing && !active()) pausing = false;
+      if (pausing && !lease.active()) pausing = false;
       return pausing;
     },
   };

@@ -1,9 +1,15 @@
 import { readlinkSync } from 'node:fs';
 import { SLOT } from '@grace/contracts';
 
-/** Stamps the telemetry slot every `intervalMs`, unless a heartbeat fault holds it back. Returns its end. */
-export function startHeartbeat(slot: BigInt64Array, intervalMs: number, isPaused: () => boolean): () => void {
+/** Stamps the telemetry slot every `intervalMs`, unless a heartbeat fault holds it back, and calls `count` in any case. Returns its end. */
+export function startHeartbeat(
+  slot: BigInt64Array,
+  intervalMs: number,
+  isPaused: () => boolean,
+  count: () => void = () => {},
+): () => void {
   const stamp = (): void => {
+    count();
     if (isPaused()) return;
     Atomics.store(slot, SLOT.heartbeatNs, process.hrtime.bigint());
     Atomics.add(slot, SLOT.beats, 1n);

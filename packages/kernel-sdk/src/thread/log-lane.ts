@@ -1,5 +1,6 @@
 import { type FromThread, SLOT } from '@grace/contracts';
 import type { KernelLog } from '../kernel.ts';
+import { createBucket } from './bucket.ts';
 
 const LEVELS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50 } as const;
 type Level = keyof typeof LEVELS;
@@ -8,9 +9,9 @@ type Level = keyof typeof LEVELS;
 const MESSAGE_LENGTH = 8000;
 const FIELDS_LENGTH = 32_000;
 
-/** Records a thread may send in one second; what is over is dropped and counted, so that a log flood cannot fill the cell's memory. */
+/** Records a thread may send a second, and at once; what is over is dropped and counted, so that a log flood cannot fill the cell's memory. */
 const RECORDS_PER_SECOND = 1000;
-const WINDOW_MS = 1000;
+const BURST_RECORDS = 2000;
 
 /** The thread's logger: counts every record in the telemetry slot, sends those of the wanted level to the cell's writer. */
 export function createLogLane(
@@ -18,36 +19,19 @@ export function createLogLane(
   minimum: Level,
   send: (record: Extract<FromThread, { t: 'log' }>) => void,
 ): KernelLog {
-  let windowStartMono = Number.NEGATIVE_INFINITY;
-  let sent = 0;
-  let dropped = 0;
-  let telling: NodeJS.Timeout | undefined;
-  const nextWindow = (): void => {
-    clearTimeout(telling);
-    const lost = dropped;
-    windowStartMono = performance.now();
-    sent = 0;
-    dropped = 0;
-    if (lost === 0) return;
+  const maySend = createBucket(RECORDS_PER_SECOND, BURST_RECORDS, (refused) =>
     send({
       t: 'log',
       level: LEVELS.warn,
       wallMs: Date.now(),
-      message: `${lost} log records dropped: more than ${RECORDS_PER_SECOND} in a second`,
-    });
-  };
+      message: `${refused} log records dropped: more than ${RECORDS_PER_SECOND} in a second`,
+    }),
+  );
   const write = (level: Level, message: string, fields?: Record<string, unknown>): void => {
     Atomics.add(slot, SLOT.logs, 1n);
     if (level === 'error') Atomics.add(slot, SLOT.errors, 1n);
     if (LEVELS[level] < LEVELS[minimum]) return;
-    const ageMs = performance.now() - windowStartMono;
-    if (ageMs >= WINDOW_MS) nextWindow();
-    if (sent >= RECORDS_PER_SECOND) {
-      // A flood that is followed by silence is told too.
-      if (dropped++ === 0) telling = setTimeout(nextWindow, WINDOW_MS - ageMs).unref();
-      return;
-    }
-    sent++;
+    if (!maySend()) return;
     send({
       t: 'log',
       level: LEVELS[level],

@@ -7,6 +7,7 @@ import {
   createSlot,
   type FromThread,
   GraceError,
+  type MemoryPressure,
   SLOT,
   type ThreadBirth,
   type ToThread,
@@ -65,6 +66,7 @@ function openThread(t: TestContext, bed: Bed, module: string, given: Partial<Thr
     ...given,
   };
   const worker = new Worker(MAIN, {
+    stdout: true,
     workerData: birth,
     transferList: birth.bus?.kind === 'port' ? [port2, birth.bus.port] : [port2],
   });
@@ -234,4 +236,128 @@ test('a module of the user is told where the kit is; one of the product is not',
   assert.match(told.error.message, /kernel-sdk\/src\/thread\/kernel-sdk\.js'/);
   const untold = await openThread(t, openBed(t), module, { builtin: true }).hears('failed');
   assert.match(untold.error.message, /Cannot find package '@grace\/kernel-sdk'/);
+});
+
+/** A kernel that holds 100 MB and lets go of them when it is told to; `stubborn` hangs instead. */
+const HOLDER = `
+let held;
+const heard = [];
+export default {
+  id: 'mine',
+  start(ctx) {
+    ctx.onPressure((pressure) => {
+      heard.push(pressure);
+      held = undefined;
+      if (ctx.config.hangs) return new Promise(() => {});
+      throw new Error('half done');
+    });
+    ctx.onNeed((need, up) => {
+      heard.push({ need, up });
+    });
+    return {
+      verbs: {
+        hold: () => { held = Array.from({ length: 100 }, () => Buffer.alloc(1024 ** 2, 1)); },
+        heard: () => heard,
+      },
+      probe: () => ({}),
+    };
+  },
+};`;
+
+const PRESSURE: MemoryPressure = { of: 'external', bytes: 9, limitBytes: 10, ratio: 0.9 };
+
+test('a kernel whose memory is short hears of it, and what it lets go of is out of its memory', async (t) => {
+  for (const hangs of [false, true]) {
+    const thread = openThread(t, openBed(t), HOLDER, { config: { hangs } });
+    thread.send({ t: 'start' });
+    await thread.hears('started');
+    await thread.invoke('hold');
+    const externalBytes = async (): Promise<number> => (await thread.worker.getHeapStatistics()).external_memory;
+    assert.ok((await externalBytes()) > 100 * 1024 ** 2);
+    thread.send({ t: 'pressure', pressure: PRESSURE });
+    await poll('it is collected, whatever the handler does', async () => (await externalBytes()) < 20 * 1024 ** 2);
+    assert.deepEqual(await thread.invoke('heard'), { ok: true, value: [PRESSURE] });
+    if (hangs) continue;
+    const { level, message, fields } = await thread.hears('log');
+    assert.deepEqual([level, message, fields], [50, 'the handler of memory pressure failed', { error: 'half done' }]);
+  }
+});
+
+test('a kernel hears when what it needs goes and comes back', async (t) => {
+  const thread = openThread(t, openBed(t), HOLDER);
+  thread.send({ t: 'start' });
+  await thread.hears('started');
+  thread.send({ t: 'need', need: 'other', up: false });
+  thread.send({ t: 'need', need: 'other', up: true });
+  const heard = [
+    { need: 'other', up: false },
+    { need: 'other', up: true },
+  ];
+  await poll('both are heard', async () => {
+    const answer = await thread.invoke('heard');
+    return answer.ok && JSON.stringify(answer.value) === JSON.stringify(heard);
+  });
+});
+
+const PUBLISHER = `
+export default {
+  id: 'mine',
+  start(ctx) {
+    const publish = (count) => Promise.allSettled(Array.from({ length: count }, () => ctx.bus.publish('kernel.mine.event.x', {})));
+    return {
+      verbs: {
+        publish: async ({ count }) => (await publish(count)).filter(({ status }) => status === 'rejected').length,
+      },
+      probe: () => ({}),
+    };
+  },
+};`;
+
+test('what it publishes, and what of it is too much, stands in the slot', async (t) => {
+  const bed = openBed(t);
+  const thread = openThread(t, bed, PUBLISHER, { bus: { kind: 'port', port: bed.port('mine', 100) }, awaitsBus: true });
+  thread.send({ t: 'start' });
+  await thread.hears('started');
+  assert.deepEqual([thread.slot[SLOT.published], thread.slot[SLOT.refused]], [0n, 0n]);
+  const answer = await thread.invoke('publish', { count: 500 });
+  assert.ok(answer.ok && (answer.value as number) > 0, JSON.stringify(answer));
+  await poll('the slot says so', () => thread.slot[SLOT.refused] === BigInt(answer.value as number));
+  assert.equal(thread.slot[SLOT.published], 500n);
+});
+
+test('what a thread prints in a loop is cut where it is printed, and said', async (t) => {
+  const module = `
+export default {
+  id: 'mine',
+  start: () => ({
+    verbs: {
+      print: async ({ bytes }) => {
+        for (let i = 0; i < bytes / 1000; i++) console.log('x'.repeat(999));
+        await new Promise((resolve) => process.stdout.write('end', resolve));
+      },
+      say: ({ words }) => void console.log(words),
+    },
+    probe: () => ({}),
+  }),
+};`;
+  const thread = openThread(t, openBed(t), module);
+  let printed = 0;
+  thread.worker.stdout.on('data', (chunk: Buffer) => {
+    printed += chunk.length;
+  });
+  thread.send({ t: 'start' });
+  await thread.hears('started');
+  assert.deepEqual(await thread.invoke('print', { bytes: 50e6 }), { ok: true, value: undefined });
+  await poll('it is said', () =>
+    thread.said.some(
+      (said) =>
+        said.t === 'log' && /^\d+ writes to stdout dropped: more than 1048576 bytes in a second$/.test(said.message),
+    ),
+  );
+  assert.ok(printed >= 1e6 && printed < 25e6, `${printed} bytes came through`);
+  const before = printed;
+  await poll('it may print again', async () => {
+    await thread.invoke('say', { words: 'again' });
+    return printed > before;
+  });
 });

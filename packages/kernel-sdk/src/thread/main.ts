@@ -7,6 +7,7 @@ import { createBusClient } from '@grace/bus/client';
 import {
   type BusWire,
   type FromThread,
+  type MemoryPressure,
   SLOT,
   systemClock,
   type ThreadBirth,
@@ -14,11 +15,14 @@ import {
   toWireError,
 } from '@grace/contracts';
 import { type HostedKernel, hostKernel } from '../host.ts';
+import { createListeners } from '../listeners.ts';
 import { loadKernel } from '../load.ts';
 import { createBrokerLane } from './broker-lane.ts';
+import { createCollector } from './collect.ts';
 import type { FaultSwitch } from './fault-switch.ts';
 import { readThreadId, startHeartbeat } from './heartbeat.ts';
 import { createLogLane } from './log-lane.ts';
+import { boundPrinting } from './print-lane.ts';
 import { createSupervisorLane } from './supervisor-lane.ts';
 import { serveVerbs } from './verb-server.ts';
 
@@ -28,13 +32,16 @@ const parent = parentPort!;
 const send = (message: FromThread): void => parent.postMessage(message);
 
 let faults: FaultSwitch | undefined;
+const bus = createBusClient();
 const tid = readThreadId();
 Atomics.store(slot, SLOT.tid, BigInt(tid));
-startHeartbeat(slot, birth.heartbeatMs, () => faults?.heartbeatPaused() ?? false);
+startHeartbeat(slot, birth.heartbeatMs, () => faults?.heartbeatPaused() ?? false, countMessages);
 
 const log = createLogLane(slot, birth.logLevel, send);
+boundPrinting(log.warn);
+const listeners = createListeners(log);
+const collect = createCollector();
 const supervisor = createSupervisorLane(send);
-const bus = createBusClient();
 const broker = birth.broker ? createBrokerLane(birth.broker, bus) : null;
 let hosted: HostedKernel | undefined;
 
@@ -58,8 +65,14 @@ parent.on('message', (message: ToThread) => {
     case 'feed':
       broker?.receive(message);
       return;
+    case 'pressure':
+      void relieve(message.pressure);
+      return;
+    case 'need':
+      listeners.needChanged(message.need, message.up);
+      return;
     case 'fault':
-      faults?.apply(message.kind);
+      faults?.apply(message.kind, message.params);
       return;
     case 'command-result':
       supervisor.settle(message.id, { value: message.value });
@@ -107,6 +120,7 @@ async function start(): Promise<void> {
       clock: systemClock,
       supervisor,
       broker,
+      listeners,
       onWork: () => void Atomics.add(slot, SLOT.work, 1n),
     });
     serveVerbs(birth.verbs, hosted);
@@ -114,6 +128,19 @@ async function start(): Promise<void> {
   } catch (error) {
     send({ t: 'failed', stage: 'start', error: toWireError(error, 'KERNEL_START') });
   }
+}
+
+/** The kernel lets go of what it can; then what it let go of is collected. */
+async function relieve(pressure: MemoryPressure): Promise<void> {
+  await listeners.pressed(pressure);
+  await collect().catch((error: unknown) => log.error('garbage could not be collected', { error: String(error) }));
+}
+
+/** Counted by the bus client anyway, and copied with each heartbeat: a message costs nothing more. */
+function countMessages(): void {
+  const { published, overloaded } = bus.counters();
+  Atomics.store(slot, SLOT.published, BigInt(published));
+  Atomics.store(slot, SLOT.refused, BigInt(overloaded));
 }
 
 async function drain(): Promise<void> {

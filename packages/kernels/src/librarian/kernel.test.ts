@@ -125,6 +125,21 @@ describe('librarian', () => {
       await poll('no threads', async () => (await call<typeof during>('stats')).workshop.threads === 0);
     }));
 
+  test('when memory is short, threads without work end at once, and others are made when there is work', () =>
+    withRig(async ({ rig, ingest, call }) => {
+      const pressure = { of: 'cell', bytes: 9, limitBytes: 10, ratio: 0.9 } as const;
+      const threads = async (): Promise<number> =>
+        (await call<{ workshop: { threads: number } }>('stats')).workshop.threads;
+      const text = 'The archive of the city keeps maps, letters and ledgers in separate rooms.\n\n'.repeat(200);
+      // It leaves an idle thread, which stays for 2 s unless it is ended.
+      await ingest('first.md', text);
+      assert.equal(await threads(), 1);
+      await rig.press('librarian', pressure);
+      assert.equal(await threads(), 0);
+      assert.ok(rig.logs.some(({ message }) => message === 'threads ended: memory is short'));
+      assert.ok((await ingest('second.md', `${text}and more`)).chunks > 8);
+    }));
+
   test('documents that could not be filed are filed when memory is back, and found after a restart', () =>
     withRig(async ({ rig, ingest, search, call }) => {
       change(

@@ -24,6 +24,10 @@ export default defineKernel({
     // What a probe left that was killed; memory_fusion lets go of its part by age.
     library.drop('probe/');
     const workshop = createWorkshop(settings.maxThreads);
+    ctx.onPressure(async ({ of }) => {
+      const threads = await workshop.shed();
+      if (threads > 0) ctx.log.info('threads ended: memory is short', { of, threads });
+    });
     const memory = memoryOf(ctx);
     const filing = createFiling(library, memory, ctx.log);
     const ingest = createIngest(library, workshop, filing, ctx.clock);

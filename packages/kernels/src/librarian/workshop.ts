@@ -18,6 +18,7 @@ export type Workshop = ReturnType<typeof createWorkshop>;
  */
 export function createWorkshop(maxThreads: number) {
   let pool: Promise<Piscina> | undefined;
+  let underway = 0;
   const counters = { here: 0, pooled: 0, failed: 0 };
 
   const open = async (): Promise<Piscina> => {
@@ -38,11 +39,14 @@ export function createWorkshop(maxThreads: number) {
   const run = async <T>(name: 'prepare' | 'summarise', task: unknown): Promise<T> => {
     pool ??= open();
     counters.pooled++;
+    underway++;
     try {
       return (await (await pool).run(task, { name, signal: AbortSignal.timeout(TASK_DEADLINE_MS) })) as T;
     } catch (error) {
       counters.failed++;
       throw refusal(name, error);
+    } finally {
+      underway--;
     }
   };
 
@@ -60,6 +64,16 @@ export function createWorkshop(maxThreads: number) {
     async stats() {
       const opened = await pool;
       return { ...counters, threads: opened?.threads.length ?? 0, queue: opened?.queueSize ?? 0 };
+    },
+    /** Ends threads that wait for work, and their heaps with them, before their time. Returns how many. */
+    async shed(): Promise<number> {
+      if (underway > 0 || !pool) return 0;
+      const idle = pool;
+      pool = undefined;
+      const opened = await idle;
+      const threads = opened.threads.length;
+      await opened.destroy();
+      return threads;
     },
     async close(): Promise<void> {
       const opened = await pool;

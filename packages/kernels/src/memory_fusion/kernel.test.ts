@@ -193,6 +193,20 @@ describe('memory_fusion', () => {
       await refused(rig, 'status', 7, 'BAD_INPUT');
     }));
 
+  test('when memory is short the vectors are dropped, and what is recalled is the same', () =>
+    withRig(async (rig) => {
+      for (const text of ['the vault is rotated on mondays', 'readers come on tuesdays', 'the fan starts at sixty'])
+        await remember(rig, { text });
+      const bytes = async (): Promise<number> =>
+        ((await rig.call('memory_fusion', 'stats')) as { cache: { bytes: number } }).cache.bytes;
+      const before = await recall(rig, { query: 'rotation of the vault' });
+      assert.ok((await bytes()) > 0);
+      await rig.press('memory_fusion', { of: 'external', bytes: 85, limitBytes: 100, ratio: 0.85 });
+      assert.equal(await bytes(), 0);
+      const ids = (found: Found[]): string[] => found.map(({ id }) => id);
+      assert.deepEqual(ids(await recall(rig, { query: 'rotation of the vault' })), ids(before));
+    }));
+
   test('a query of full-text syntax, quotes and signs is only words', () =>
     withRig(async (rig) => {
       await remember(rig, { text: 'kernel near the core' });

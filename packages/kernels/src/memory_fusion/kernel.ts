@@ -20,6 +20,13 @@ export default defineKernel({
     const { db } = ctx.store;
     const embedder = hashedEmbedder(settings.dimension);
     const cache = createVectorCache(db, embedder, settings.cacheBytes);
+    ctx.onPressure(({ of }) => {
+      const { bytes } = cache.stats();
+      cache.clear();
+      // What SQLite holds in memory of its own, which no reading of the thread shows.
+      db.exec('PRAGMA shrink_memory');
+      if (bytes > 0) ctx.log.info('vectors dropped: memory is short', { of, bytes });
+    });
     const memories = openMemories(ctx.store, embedder, cache);
     const counters = { remembered: 0, known: 0, recalled: 0, forgotten: 0, expired: 0 };
     const untidy = new Set<string>();

@@ -1,6 +1,6 @@
 import type { AnyRecord } from '@grace/contracts';
 import type { ChainStep, TrialFacts } from '../model.ts';
-import { duration, list, observed } from '../text/units.ts';
+import { duration, list, observed, percent } from '../text/units.ts';
 import type { Journal } from './journal.ts';
 import { inTrial } from './trial.ts';
 
@@ -93,6 +93,9 @@ function identities(record: AnyRecord): string[] {
     case 'bus:unmuted':
       keys.push(`subject ${record.data.principal}`);
       break;
+    case 'kernel:evidence':
+      if (record.data.incident !== null) keys.push(`incident ${record.data.incident}`);
+      break;
     default:
   }
   return keys;
@@ -119,6 +122,16 @@ function tell(record: AnyRecord): string | undefined {
       return `${kernel} ended with code ${record.data.code}${record.data.error ? `: ${record.data.error.message}` : ''}`;
     case 'kernel:stuck':
       return `${kernel} is stuck: ${record.data.rung}`;
+    case 'kernel:limit':
+      return record.data.cpu === null
+        ? `CPU limit of ${kernel} lifted`
+        : `${kernel} held to ${percent(record.data.cpu)} of a core (${record.data.why}) by ${record.data.method}`;
+    case 'kernel:pressure':
+      return `${record.data.of} memory of ${kernel} at ${percent(record.data.ratio)} of its limit`;
+    case 'kernel:move':
+      return `${kernel} moves from ${record.data.from} to ${record.data.to} (${record.data.why})`;
+    case 'kernel:evidence':
+      return `${record.data.kind} of ${record.kernel ?? cell} kept in ${record.data.file}`;
     case 'kernel:restart':
       return `restart ${record.data.attempt} of ${kernel} ordered by ${record.data.by}: ${record.data.cause}`;
     case 'kernel:ready':

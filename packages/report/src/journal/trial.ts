@@ -1,7 +1,8 @@
-import type { JournalRecord, TrialResult } from '@grace/contracts';
+import type { AnyRecord, JournalRecord, TrialResult } from '@grace/contracts';
 import type { PlaybookRun, TrialFacts } from '../model.ts';
 import { duration, instant } from '../text/units.ts';
 import { type Journal, ref, refs } from './journal.ts';
+import { reactionOf } from './reaction.ts';
 
 type Context = Omit<TrialFacts, 'chain' | 'facets'>;
 
@@ -56,6 +57,22 @@ export function trialContext(journal: Journal, result: TrialResult, proves: stri
       })),
     timedOut: end?.data.timedOut ?? null,
     runnerLagMsMax: end?.data.runnerLagMsMax ?? null,
+    reaction: reactionOf(journal, aboutTrial(journal, start, during, subjects), ids),
+  };
+}
+
+/** Records of this fault: by its correlation, or without that of any trial, by kernel or cell and in its time. */
+function aboutTrial(
+  journal: Journal,
+  start: JournalRecord<'trial:start'> | undefined,
+  during: (record: { seq: number }) => boolean,
+  subjects: ReadonlySet<string>,
+): (record: AnyRecord) => boolean {
+  const drills = new Set(journal.of('trial:start').map((record) => record.data.correlation));
+  return (record) => {
+    if (record.correlation !== undefined && drills.has(record.correlation))
+      return record.correlation === start?.data.correlation;
+    return during(record) && [record.kernel, record.cell].some((name) => name !== undefined && subjects.has(name));
   };
 }
 

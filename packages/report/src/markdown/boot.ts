@@ -1,7 +1,7 @@
 import type { ReportModel } from '../model.ts';
 import { code, text } from '../text/escape.ts';
 import { table } from '../text/table.ts';
-import { count, duration, observed, percent } from '../text/units.ts';
+import { count, duration, list, observed, percent } from '../text/units.ts';
 import type { Style } from './marks.ts';
 import { answer, claim, evidence, sign } from './marks.ts';
 
@@ -31,8 +31,18 @@ export function boot(model: ReportModel, { ascii }: Style): string[] {
     `**${count(boot.ready)} of ${count(boot.total)} kernels ready**${boot.ms === null ? '' : ` after ${duration(boot.ms)}`}${evidence(boot.evidence)}. A kernel is ready when its functional probe has answered: it did its job once.`,
     table(['#', 'Kernel', 'Cell', 'Ready after', 'First functional probe', 'Record'], rows),
     `**Result:** ${count(boot.ready)}/${count(boot.total)} kernels ready (${percent(share)}); armed for drills: ${run.armed === null ? 'not recorded' : run.armed ? 'yes' : 'no'}; safeguards: ${text(off)}.`,
+    `**Limits:** ${limits(run)}${evidence(boot.evidence.slice(0, 1))}.`,
     '---',
   ];
+}
+
+/** What this machine enforces, in the words of the boot; what it does not is said first. */
+function limits({ enforcement }: ReportModel['run']): string {
+  if (enforcement === null) return 'not recorded';
+  const { cpu, memory } = enforcement;
+  const none = [...(cpu === 'none' ? ['CPU'] : []), ...(memory === 'none' ? ['memory'] : [])];
+  const missing = none.length === 0 ? '' : `not enforced on this machine: ${list(none)}; `;
+  return `${missing}CPU ${text(cpu === 'none' ? 'not enforced' : `by ${cpu}`)}; memory ${text(memory === 'none' ? 'not enforced' : memory)}`;
 }
 
 /** Phase 2, and phase 3 where there is a coding agent. */

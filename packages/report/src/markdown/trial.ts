@@ -4,6 +4,7 @@ import { table } from '../text/table.ts';
 import { count, duration, instant, list, measured, observed, plural } from '../text/units.ts';
 import type { Style } from './marks.ts';
 import { answer, claim, evidence, sign } from './marks.ts';
+import { reaction } from './reaction.ts';
 
 /** One trial: what was done, what followed and when, and why the verdict is what it is. */
 export function trial(facts: TrialFacts, style: Style): string[] {
@@ -83,6 +84,7 @@ function consequences(facts: TrialFacts): string {
         `  - ${code(run.playbook)} on ${code(run.target)}: **${text(run.outcome)}**${run.ms === null ? '' : ` after ${duration(run.ms)}`}${run.detail === '' ? '' : ` - ${text(run.detail)}`}; steps: ${run.steps.length === 0 ? 'none recorded' : text(list(run.steps.map((step) => `${step.step} ${step.ok ? 'ok' : 'failed'} (${duration(step.ms)})`)))}${evidence(run.evidence)}`,
     ),
     `- Restarts of the target: ${facts.targetRestarts.length === 0 ? 'none' : facts.targetRestarts.map(claim).join('; ')}`,
+    ...reaction(facts.reaction),
     `- Collateral restarts: ${facts.collateralRestarts.length === 0 ? 'none' : facts.collateralRestarts.map(code).join(', ')}`,
     `- Escalated: ${facts.escalated ? `yes${evidence(facts.incidents.filter((incident) => incident.escalated !== null).flatMap((incident) => incident.evidence))}` : 'no'}`,
     `- Messages: accepted ${count(messages.accepted)}, handled ${count(messages.handled)}, rejected ${count(messages.rejected)}, expired ${count(messages.expired)}, dead-lettered ${count(messages.deadLettered)}, waiting ${count(messages.waiting)}, **lost ${count(messages.lost)}**`,

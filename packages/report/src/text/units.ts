@@ -52,6 +52,13 @@ export function percent(share: number | null | undefined): string {
   return share === null || share === undefined || !Number.isFinite(share) ? UNKNOWN : `${decimal(share * 100, 1)} %`;
 }
 
+/** `205 MiB` of bytes; less than 10 with one decimal. */
+export function megabytes(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined || !Number.isFinite(bytes)) return UNKNOWN;
+  const size = bytes / 1024 ** 2;
+  return `${decimal(size, Math.abs(size) < 10 ? 1 : 0)} MiB`;
+}
+
 /** `2026-11-15` and `09:56:09` in UTC. */
 export function utc(wallMs: number | null): { date: string; time: string; iso: string } {
   const date = new Date(wallMs ?? Number.NaN);

@@ -1,14 +1,21 @@
 import {
+  type CellLimits,
   type CellMethods,
   didYouMean,
   type FromThread,
   GraceError,
   type SupervisorNotices,
   type SystemPlan,
+  type ThreadInventory,
   toWireError,
 } from '@grace/contracts';
+import { abandonGroups } from '../machine/control-groups/abandon.ts';
 import { BROKER, createBusWiring } from './bus-wiring.ts';
+import { createDutyCycle } from './debugger/duty-cycle.ts';
+import { createProfiles } from './debugger/profiles.ts';
+import { createThreadDebugger } from './debugger/thread-debugger.ts';
 import { createFaultHost } from './fault-host.ts';
+import { createCpuLimits } from './limits/cpu-limits.ts';
 import type { LogWriter } from './log-writer.ts';
 import { createSampler } from './sampler.ts';
 import { createThread, type ThreadHandle, within } from './thread-handle.ts';
@@ -26,6 +33,10 @@ export interface AgentParts {
 export interface Agent {
   request(method: string, params: unknown): Promise<unknown>;
   take(name: string, data: unknown): void;
+  /** The threads that live here at this moment. */
+  inventory(): ThreadInventory[];
+  /** What the supervisor found out about limits here, at every hello. */
+  takeLimits(limits: CellLimits): Promise<void>;
   /** Drains every kernel and ends the cell: nobody supervises it any more. */
   retire(): Promise<void>;
 }
@@ -47,6 +58,15 @@ export function createAgent(parts: AgentParts): Agent {
     (lease, why) => notice('fault.undone', { lease: lease.id, kernel: lease.target, why }),
   );
   const sampler = createSampler(plan, cell, all, (sample) => notice('sample', sample));
+
+  const threadDebugger = createThreadDebugger();
+  const profiles = createProfiles(plan.home);
+  let limits: CellLimits | null = null;
+  const cpuLimits = createCpuLimits({
+    limits: () => limits,
+    dutyCycle: createDutyCycle(threadDebugger),
+    onRefused: ({ kernel }, error) => parts.logs.write(kernel, 40, Date.now(), `CPU limit: ${error.message}`, {}),
+  });
 
   const present = (kernel: string, incarnation: number): ThreadHandle => {
     const thread = threads.get(kernel);
@@ -78,10 +98,19 @@ export function createAgent(parts: AgentParts): Agent {
     }
   };
 
+  const loaded = async (thread: ThreadHandle): Promise<CellMethods['kernel.spawn']['result']> => {
+    const tid = await thread.loaded;
+    const { cpu } = thread.order.manifest.limits;
+    return cpu === null ? { tid } : { tid, limit: await cpuLimits.limit(thread, cpu) };
+  };
+
   const handlers: Handlers = {
     async 'kernel.spawn'(order) {
       const { id } = order.manifest;
-      if (threads.has(id)) throw new GraceError('CONFLICT', `${id} has a thread here already`);
+      const present = threads.get(id);
+      // A supervisor that came back asks again for what the one before it may have asked already.
+      if (present?.incarnation === order.incarnation) return await loaded(present);
+      if (present) throw new GraceError('CONFLICT', `${id} has a thread here already`);
       const thread: ThreadHandle = createThread(
         plan,
         order,
@@ -100,7 +129,11 @@ export function createAgent(parts: AgentParts): Agent {
       );
       threads.set(id, thread);
       wiring.joined(thread);
-      return { tid: await thread.loaded };
+      return await loaded(thread);
+    },
+    'kernel.limit': async ({ kernel, incarnation, cpu }) => {
+      const thread = present(kernel, incarnation);
+      return await cpuLimits.limit(thread, cpu ?? thread.order.manifest.limits.cpu);
     },
     'kernel.start': async ({ kernel, incarnation }) => ({ verbs: await present(kernel, incarnation).start() }),
     'kernel.probe': async ({ kernel, incarnation, deadlineMs }) =>
@@ -121,10 +154,18 @@ export function createAgent(parts: AgentParts): Agent {
     async 'kernel.terminate'({ kernel, incarnation, deadlineMs }) {
       const thread = threads.get(kernel);
       if (!thread || thread.incarnation !== incarnation) return { code: 0 };
+      await threadDebugger.free(thread);
       const code = await thread.terminate(deadlineMs);
       threads.delete(kernel);
       return { code };
     },
+    'kernel.pressure'({ kernel, incarnation, pressure }) {
+      present(kernel, incarnation).send({ t: 'pressure', pressure });
+      return {};
+    },
+    'kernel.stack': ({ kernel, incarnation, deadlineMs }) =>
+      threadDebugger.stackOf(present(kernel, incarnation), deadlineMs),
+    'kernel.profile': ({ kernel, incarnation, ...order }) => profiles.record(present(kernel, incarnation), order),
     'fault.apply': ({ lease }) => faults.apply(lease),
     'fault.renew': ({ id }) => faults.renew(id),
     'fault.undo': ({ id }) => faults.undo(id),
@@ -133,6 +174,7 @@ export function createAgent(parts: AgentParts): Agent {
     exit() {
       sampler.stop();
       faults.stop();
+      threadDebugger.stop();
       setImmediate(parts.exit);
       return {};
     },
@@ -151,14 +193,32 @@ export function createAgent(parts: AgentParts): Agent {
       if (name === 'feed') {
         const { kernel, records, missed } = data as SupervisorNotices['feed'];
         threads.get(kernel)?.send({ t: 'feed', records, missed });
+      } else if (name === 'need') {
+        const { kernel, need, up } = data as SupervisorNotices['need'];
+        threads.get(kernel)?.send({ t: 'need', need, up });
       } else if (name === 'broker.cell') wiring.moved((data as SupervisorNotices['broker.cell']).cell);
     },
+    async takeLimits(found) {
+      const isSame = limits?.method === found.method && limits.group === found.group;
+      limits = found;
+      if (!isSame) await cpuLimits.moved();
+    },
+    inventory: () =>
+      Array.from(all(), ({ kernel, incarnation, tid, stage, verbNames }) => ({
+        kernel,
+        incarnation,
+        tid,
+        stage,
+        verbs: verbNames,
+      })),
     async retire() {
       sampler.stop();
       faults.stop();
       await Promise.allSettled(
         Array.from(all(), (thread) => within(thread.drain(), thread.order.manifest.drainDeadlineMs, 'drain')),
       );
+      await cpuLimits.stop();
+      await abandonGroups(limits?.group ?? null);
       parts.exit();
     },
   };

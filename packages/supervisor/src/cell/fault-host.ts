@@ -1,4 +1,5 @@
 import { type FaultLease, GraceError, SLOT, systemClock, type ThreadFault } from '@grace/contracts';
+import { openSilentPipe, type SilentPipe } from './silent-pipe.ts';
 import type { ThreadHandle } from './thread-handle.ts';
 
 interface Held {
@@ -6,6 +7,8 @@ interface Held {
   thread: ThreadHandle | null;
   endMono: number;
   lapseMono: number;
+  /** What the thread reads from, when that is its fault. */
+  pipe: SilentPipe | null;
 }
 
 export interface FaultHost {
@@ -37,6 +40,7 @@ export function createFaultHost(
     const held = leases.get(id);
     leases.delete(id);
     if (held?.thread) Atomics.store(held.thread.slot, SLOT.faultUntilNs, 0n);
+    held?.pipe?.release();
   };
 
   /** Runs only while a lease is held: a system at rest pays nothing for faults it could have. */
@@ -73,11 +77,13 @@ export function createFaultHost(
         if (held.thread === thread)
           throw new GraceError('CONFLICT', `${lease.target} holds the fault ${held.lease.kind} already`);
       }
-      const held: Held = { lease, thread, endMono: now + lease.durationMs, lapseMono: now + lease.ttlMs };
+      const pipe = lease.kind === 'fifo_read' ? openSilentPipe() : null;
+      const held: Held = { lease, thread, endMono: now + lease.durationMs, lapseMono: now + lease.ttlMs, pipe };
       leases.set(lease.id, held);
       timer ??= setInterval(look, LOOK_MS);
       extend(held);
-      thread.send({ t: 'fault', kind: lease.kind as ThreadFault, lease: lease.id, params: lease.params });
+      const params = pipe ? { ...lease.params, fd: pipe.fd } : lease.params;
+      thread.send({ t: 'fault', kind: lease.kind as ThreadFault, lease: lease.id, params });
       return { appliedMono: now };
     },
     renew(id) {
@@ -97,6 +103,10 @@ export function createFaultHost(
         target: held.lease.target,
         untilMono: Math.min(held.endMono, held.lapseMono),
       })),
-    stop: rest,
+    stop() {
+      // A thread that still sits in a read would keep its process from ending.
+      for (const id of leases.keys()) end(id);
+      rest();
+    },
   };
 }

@@ -3,7 +3,10 @@ import type { FromThread } from '@grace/contracts';
 
 type LogRecord = Extract<FromThread, { t: 'log' }>;
 
-/** Lines one stream of one thread may put into the log in a second; what is over is dropped and counted. */
+/**
+ * Lines one stream of one thread may put into the log in a second; what is over is dropped and counted. How many bytes arrive here is bounded
+ * where they are printed, in the thread: kernel-sdk/src/thread/print-lane.ts.
+ */
 const LINES_PER_SECOND = 1000;
 const LONGEST_LINE = 8000;
 

@@ -6,13 +6,12 @@ import {
   systemClock,
   type ThreadSample,
 } from '@grace/contracts';
+import { createMemoryWatch } from './memory-watch.ts';
 import { readThreadTimes } from './proc-thread.ts';
 import { type ThreadHandle, within } from './thread-handle.ts';
 
 interface Watched {
   elu: ReturnType<ThreadHandle['worker']['performance']['eventLoopUtilization']>;
-  heap: { heapBytes: number; externalBytes: number } | null;
-  heapAsked: boolean;
   /** Where the thread's counters stood when its first heartbeat did not come. */
   missedFrom: { atMono: number; cpuMs: number | null; runDelayMs: number | null; logs: number; work: number } | null;
 }
@@ -24,14 +23,12 @@ export interface Sampler {
 
 /** A heartbeat is missed from this many intervals on. */
 const MISSED_INTERVALS = 1.5;
-/** Heap statistics do not settle while a thread sits in native code, ms. */
-const HEAP_DEADLINE_MS = 1000;
-const HEAP_EVERY_MS = 5000;
 const USAGE_EVERY_MS = 5000;
+const USAGE_DEADLINE_MS = 1000;
 
 /**
  * Watches the threads of this cell. Ages of heartbeats are looked at every `watchMs`, which costs next to nothing; whole samples are taken
- * every `sampleMs`, and at once while a heartbeat is late.
+ * every `sampleMs`, and at once while a heartbeat is late or memory grows.
  */
 export function createSampler(
   plan: SystemPlan,
@@ -44,16 +41,16 @@ export function createSampler(
   let lastWatch = systemClock.monoMs();
   let lastSample = 0;
   // Boot is not the time for what can wait.
-  let lastHeap = lastWatch;
   let lastUsage = lastWatch;
-  let usage: { cpuPercent: number; rssBytes: number } | null = null;
+  let cpuPercent: number | null = null;
   let agentLagMs = 0;
+  let due: NodeJS.Immediate | undefined;
   let stopped = false;
 
   const state = (thread: ThreadHandle): Watched => {
     let known = watched.get(thread);
     if (!known) {
-      known = { elu: thread.worker.performance.eventLoopUtilization(), heap: null, heapAsked: false, missedFrom: null };
+      known = { elu: thread.worker.performance.eventLoopUtilization(), missedFrom: null };
       watched.set(thread, known);
     }
     return known;
@@ -92,6 +89,7 @@ export function createSampler(
     const elu = thread.worker.performance.eventLoopUtilization();
     const used = thread.worker.performance.eventLoopUtilization(elu, known.elu);
     const spanMs = used.active + used.idle;
+    const heap = memory.tell(thread);
     // While a heartbeat is missed, utilisation is taken since then; else since the sample before.
     if (known.missedFrom === null) known.elu = elu;
     return {
@@ -102,31 +100,17 @@ export function createSampler(
       elu: spanMs > 0 ? Math.round(used.utilization * 1000) / 1000 : null,
       cpuMs: times?.cpuMs ?? null,
       runDelayMs: times?.runDelayMs ?? null,
-      heapBytes: known.heap?.heapBytes ?? null,
-      externalBytes: known.heap?.externalBytes ?? null,
+      heapBytes: heap?.heapBytes ?? null,
+      externalBytes: heap?.externalBytes ?? null,
+      heapAtMono: heap?.atMono ?? null,
+      cap: thread.cap,
       missed: missedTime(thread, known, times, now),
       logs: word(thread, SLOT.logs),
       errors: word(thread, SLOT.errors),
       work: word(thread, SLOT.work),
+      published: word(thread, SLOT.published),
+      refused: word(thread, SLOT.refused),
     };
-  };
-
-  const readHeap = (thread: ThreadHandle): void => {
-    const known = state(thread);
-    if (known.heapAsked) return;
-    known.heapAsked = true;
-    within(thread.worker.getHeapStatistics(), HEAP_DEADLINE_MS, 'heap statistics')
-      .then(
-        (heap) => {
-          known.heap = { heapBytes: heap.used_heap_size, externalBytes: heap.external_memory };
-        },
-        () => {
-          known.heap = null;
-        },
-      )
-      .finally(() => {
-        known.heapAsked = false;
-      });
   };
 
   const readUsage = (now: number): void => {
@@ -134,34 +118,40 @@ export function createSampler(
     lastUsage = now;
     within(
       import('pidusage').then(({ default: pidusage }) => pidusage(process.pid)),
-      HEAP_DEADLINE_MS,
+      USAGE_DEADLINE_MS,
       'process usage',
     ).then(
       (read) => {
-        usage = { cpuPercent: Math.round(read.cpu * 10) / 10, rssBytes: read.memory };
+        cpuPercent = Math.round(read.cpu * 10) / 10;
       },
       () => {
-        usage = null;
+        cpuPercent = null;
       },
     );
   };
 
   const sample = (): CellSample => {
     const now = systemClock.monoMs();
-    if (now - lastHeap >= HEAP_EVERY_MS) {
-      lastHeap = now;
-      for (const thread of threads()) readHeap(thread);
-    }
     readUsage(now);
     return {
       cell,
       atMono: now,
       agentLagMs: Math.round(agentLagMs * 10) / 10,
-      cpuPercent: usage?.cpuPercent ?? null,
-      rssBytes: usage?.rssBytes ?? process.memoryUsage.rss(),
+      cpuPercent,
+      rssBytes: memory.rssBytes(),
       threads: Array.from(threads(), (thread) => measure(thread, now)),
     };
   };
+
+  const sendNow = (): void => {
+    due = undefined;
+    lastSample = systemClock.monoMs();
+    send(sample());
+  };
+  // The readings of one look come one by one; a sample carries all that are there.
+  const memory = createMemoryWatch(threads, () => {
+    if (!stopped) due ??= setImmediate(sendNow);
+  });
 
   const timer = setInterval(() => {
     const now = systemClock.monoMs();
@@ -170,9 +160,8 @@ export function createSampler(
     lastWatch = now;
     let late = false;
     for (const thread of threads()) late = watch(thread, now) || late;
-    if (stopped || (!late && now - lastSample < sampleMs)) return;
-    lastSample = now;
-    send(sample());
+    memory.look(now);
+    if (late || now - lastSample >= sampleMs) sendNow();
   }, watchMs);
 
   return {
@@ -180,6 +169,8 @@ export function createSampler(
     stop() {
       stopped = true;
       clearInterval(timer);
+      clearImmediate(due);
+      memory.stop();
     },
   };
 }

@@ -13,10 +13,12 @@ import {
   SLOT,
   type SystemPlan,
   type ThreadBirth,
+  type ThreadInventory,
   type ToThread,
   toWireError,
   type WireError,
 } from '@grace/contracts';
+import { v8HeapBytes } from '../judge/v8-limit.ts';
 import { logOutput } from './output-lane.ts';
 import { VerbCaller } from './verb-caller.ts';
 
@@ -28,8 +30,14 @@ export interface ThreadHandle {
   readonly slot: BigInt64Array<SharedArrayBuffer>;
   readonly tid: number;
   readonly verbs: VerbCaller;
+  /** Share of one core the thread is held to; null: none. Set by the CPU limits of the cell. */
+  cap: number | null;
+  readonly stage: ThreadInventory['stage'];
+  /** Empty before `start` has returned. */
+  readonly verbNames: string[];
   /** Resolves when the module is loaded. */
   readonly loaded: Promise<number>;
+  /** May be called again: `start` runs once. */
   start(): Promise<string[]>;
   drain(): Promise<void>;
   /** Rejects with `DEADLINE` when `terminate()` does not return: the thread sits in native code. */
@@ -78,7 +86,7 @@ export function createThread(
     name: manifest.id,
     workerData: birth,
     transferList: wire?.kind === 'port' ? [port2, wire.port] : [port2],
-    resourceLimits: { maxOldGenerationSizeMb: Math.max(16, Math.round(manifest.limits.heapBytes / 1024 ** 2)) },
+    resourceLimits: { maxOldGenerationSizeMb: Math.round(v8HeapBytes(manifest.limits.heapBytes) / 1024 ** 2) },
     // What a kernel prints goes into the cell's log, which is bounded, and not onto a stream that is not.
     stdout: true,
     stderr: true,
@@ -92,13 +100,19 @@ export function createThread(
   for (const { promise } of [loaded, started, drained]) promise.catch(() => {});
   let failure: WireError | undefined;
   let ending = false;
+  let stage: ThreadInventory['stage'] = 'loading';
+  let verbNames: string[] = [];
+  let startAsked = false;
 
   worker.on('message', (message: FromThread) => {
     switch (message.t) {
       case 'loaded':
+        stage = 'loaded';
         loaded.resolve(message.tid);
         return;
       case 'started':
+        stage = 'started';
+        verbNames = message.verbs;
         started.resolve(message.verbs);
         return;
       case 'failed':
@@ -139,10 +153,18 @@ export function createThread(
     get tid() {
       return Number(Atomics.load(slot, SLOT.tid));
     },
+    get stage() {
+      return stage;
+    },
+    get verbNames() {
+      return verbNames;
+    },
     verbs,
+    cap: null,
     loaded: loaded.promise,
     start() {
-      send({ t: 'start' });
+      if (!startAsked) send({ t: 'start' });
+      startAsked = true;
       return started.promise;
     },
     drain() {

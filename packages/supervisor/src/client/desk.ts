@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { GraceError, HOME, type StatusDocument, type SystemPlan } from '@grace/contracts';
+import { GraceError, HOME, type ProfileKind, type StatusDocument, type SystemPlan } from '@grace/contracts';
 import { type Channel, signBusToken } from '@grace/control';
 import type { KernelRecord } from '../core/state.ts';
 import type { createIncidentFold } from '../journal/incident-fold.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Loop } from '../loop.ts';
 import type { FaultDesk } from './fault-desk.ts';
+import { createHandDesk } from './hand-desk.ts';
 import type { Desk } from './methods.ts';
 
 export interface DeskParts {
@@ -17,6 +18,7 @@ export interface DeskParts {
   faults: FaultDesk;
   channel(cell: string): Channel | undefined;
   status(): StatusDocument;
+  profile(kernel: string, order: { kind: ProfileKind; durationMs: number }): ReturnType<Desk['profile']>;
 }
 
 /** Rate at which a principal that is no kernel may publish, messages a second. */
@@ -35,15 +37,6 @@ export function createDesk(parts: DeskParts): Desk {
       kernel,
       state,
     });
-  };
-
-  /** The kernel is up again after `before`, or will not be. */
-  const settled = (kernel: string, before: number) => (): { kernel: string; incarnation: number } | undefined => {
-    const { state, incarnation, error } = record(kernel);
-    if (state === 'running' && incarnation > before) return { kernel, incarnation };
-    if (state === 'failed' || state === 'quarantined')
-      throw new GraceError(error?.code ?? 'KERNEL_START', error?.message ?? `${kernel} is ${state}`);
-    return undefined;
   };
 
   const booted = (): Awaited<ReturnType<Desk['ready']>> | undefined => {
@@ -65,18 +58,12 @@ export function createDesk(parts: DeskParts): Desk {
     faults: parts.faults,
     ready: (deadlineMs) => loop.until('the boot', booted, deadlineMs),
     stop: (reason, timeoutMs) => loop.emit({ t: 'stop', reason, timeoutMs }),
-    async restart(kernel, { by, reason, correlation }, deadlineMs) {
-      const { incarnation } = record(kernel);
-      loop.emit({ t: 'restart', kernel, by, reason, correlation });
-      return await loop.until(`the restart of ${kernel}`, settled(kernel, incarnation), deadlineMs);
+    ...createHandDesk(loop),
+    async stack(kernel, deadlineMs) {
+      const { incarnation, channel } = online(kernel);
+      return await channel.request('kernel.stack', { kernel, incarnation, deadlineMs }, deadlineMs);
     },
-    async isolate(kernel, by, deadlineMs) {
-      const { incarnation, cell } = record(kernel);
-      if (cell === `solo_${kernel}`) return { kernel, cell };
-      loop.emit({ t: 'isolate', kernel, by });
-      await loop.until(`the isolation of ${kernel}`, settled(kernel, incarnation), deadlineMs);
-      return { kernel, cell: record(kernel).cell };
-    },
+    profile: (kernel, order) => parts.profile(kernel, order),
     async probe(kernel, deadlineMs) {
       const { incarnation, channel } = online(kernel);
       const asked = performance.now();

@@ -6,6 +6,7 @@ import {
   type Incident,
   type KernelStatus,
   PROTOCOL,
+  type ProfileKind,
   RUNNER_EVENTS,
   type StatusDocument,
 } from '@grace/contracts';
@@ -25,6 +26,22 @@ export interface Desk {
     deadlineMs: number,
   ): Promise<{ kernel: string; incarnation: number }>;
   isolate(kernel: string, by: string, deadlineMs: number): Promise<{ kernel: string; cell: string }>;
+  /** Resolves when the kernel is down. */
+  pause(kernel: string, by: string, deadlineMs: number): Promise<{ kernel: string }>;
+  resume(kernel: string, by: string, deadlineMs: number): Promise<{ kernel: string; incarnation: number }>;
+  quarantine(kernel: string, order: { by: string; reason: string }, deadlineMs: number): Promise<{ kernel: string }>;
+  /** @throws GraceError `BAD_INPUT` for a share that cannot be, `KERNEL_NOT_RUNNING` */
+  throttle(
+    kernel: string,
+    order: { by: string; cpu: number | null; forMs: number | null },
+    deadlineMs: number,
+  ): Promise<ClientMethods['throttle']['result']>;
+  stack(kernel: string, deadlineMs: number): Promise<ClientMethods['stack']['result']>;
+  profile(
+    kernel: string,
+    order: { kind: ProfileKind; durationMs: number },
+    deadlineMs: number,
+  ): Promise<ClientMethods['profile']['result']>;
   probe(kernel: string, deadlineMs: number): Promise<ClientMethods['probe']['result']>;
   call(input: ClientMethods['call']['params'], deadlineMs: number): Promise<unknown>;
   verbs(kernel: string): string[];
@@ -95,6 +112,27 @@ export function createClientMethods(
         deadlineMs,
       ),
     isolate: (params, deadlineMs) => desk.isolate(kernelId(params.kernel), text(params.by, 'by'), deadlineMs),
+    pause: (params, deadlineMs) => desk.pause(kernelId(params.kernel), text(params.by, 'by'), deadlineMs),
+    resume: (params, deadlineMs) => desk.resume(kernelId(params.kernel), text(params.by, 'by'), deadlineMs),
+    quarantine: (params, deadlineMs) =>
+      desk.quarantine(
+        kernelId(params.kernel),
+        { by: text(params.by, 'by'), reason: text(params.reason, 'reason') },
+        deadlineMs,
+      ),
+    throttle: (params, deadlineMs) =>
+      desk.throttle(
+        kernelId(params.kernel),
+        { by: text(params.by, 'by'), cpu: params.cpu, forMs: params.forMs },
+        deadlineMs,
+      ),
+    stack: (params, deadlineMs) => desk.stack(kernelId(params.kernel), deadlineMs),
+    profile(params, deadlineMs) {
+      if (params.kind !== 'cpu' && params.kind !== 'heap')
+        throw new GraceError('BAD_INPUT', `kind: expected cpu or heap, got ${JSON.stringify(params.kind)}`);
+      const durationMs = number(params.durationMs, 'durationMs', 10, 60_000);
+      return desk.profile(kernelId(params.kernel), { kind: params.kind, durationMs }, deadlineMs);
+    },
     probe: (params, deadlineMs) => desk.probe(kernelId(params.kernel), deadlineMs),
     call: (params, deadlineMs) =>
       desk.call(

@@ -12,6 +12,7 @@ const spin = (kernel: string, forMs: number) => ({
   kernel,
   heartbeatAgeMs: forMs + 150,
   elu: 1,
+  cpuMs: 10 + forMs,
   missed: { forMs, cpuMs: forMs * 0.98, runDelayMs: 1, logs: 0, work: 0 },
 });
 
@@ -125,7 +126,7 @@ describe('crash', () => {
     world.run(500);
     assert.equal(world.stateOf('bus'), 'running');
     assert.equal(world.stateOf('memory'), 'running');
-    assert.deepEqual(world.state.kernels['bus']!.budgetUsed, []);
+    assert.deepEqual(world.state.kernels['bus']!.budgetUsed, {});
     assert.equal(world.state.kernels['books']!.incarnation, 1);
     assert.equal(Object.keys(world.state.incidents).length, 0);
   });
@@ -278,7 +279,7 @@ describe('by hand', () => {
     world.emit({ t: 'restart', kernel: 'memory', by: 'operator', reason: 'test', correlation: undefined });
     world.run(300);
     assert.ok(world.commands.some(({ command }) => command.do === 'drain'));
-    assert.deepEqual(world.state.kernels['memory']!.budgetUsed, []);
+    assert.deepEqual(world.state.kernels['memory']!.budgetUsed, {});
     assert.equal(world.state.kernels['memory']!.incarnation, 2);
     assert.equal(world.stateOf('memory'), 'running');
   });

@@ -1,14 +1,20 @@
+import { adoptCell } from './adopt.ts';
 import { takeDenied, takeMuted, takeUnmuted } from './bus-guard.ts';
 import { cellExit } from './cells.ts';
 import { Draft } from './draft.ts';
 import type { Command, CoreEvent } from './events.ts';
-import { isolateByHand, restartByHand } from './hand.ts';
+import { isolateByHand, pauseByHand, quarantineByHand, restartByHand, resumeByHand, throttleByOrder } from './hand.ts';
 import { hasOpen, openIncident } from './incidents.ts';
-import { laterProbe, takeMachine, takeSample } from './judgement.ts';
+import { noteCondition, takeSample } from './judgement.ts';
+import { threadStuck } from './ladder.ts';
+import { laterProbe } from './probe-answer.ts';
 import { goDown, settleDown, startFailed } from './restart.ts';
+import { takeMachine } from './saturation.ts';
+import { takeInspection } from './silence.ts';
 import { bringUp, cellOnline, firstProbe, kernelLoaded, kernelStarted } from './start.ts';
 import type { CoreState, KernelRecord } from './state.ts';
 import { beginStop } from './stop.ts';
+import { takeLimited } from './throttle.ts';
 import { whatIsDue } from './tick.ts';
 
 /**
@@ -23,6 +29,8 @@ export function decide(state: CoreState, event: CoreEvent, now: number): { state
 }
 
 function apply(draft: Draft, event: CoreEvent): void {
+  // Everybody goes down now; what somebody wanted for one kernel has no more meaning.
+  if (isOrder(event) && draft.state.phase !== 'booting' && draft.state.phase !== 'running') return;
   switch (event.t) {
     case 'boot':
       for (const id of Object.keys(draft.state.kernels)) bringUp(draft, id, 'boot');
@@ -32,12 +40,18 @@ function apply(draft: Draft, event: CoreEvent): void {
     case 'cell-online':
       if (draft.cell(event.cell).incarnation === event.incarnation) cellOnline(draft, event.cell, event.pid);
       return;
+    case 'cell-adopted':
+      if (draft.cell(event.cell).incarnation === event.incarnation)
+        for (const happened of adoptCell(draft, event)) apply(draft, happened);
+      return;
     case 'cell-exit':
       if (draft.cell(event.cell).incarnation === event.incarnation)
         cellExit(draft, event.cell, { pid: event.pid, code: event.code, signal: event.signal });
       return;
     case 'loaded':
-      present(draft, event, () => kernelLoaded(draft, event.kernel, event.tid));
+      present(draft, event, (kernel) => {
+        if (kernel.state === 'waiting') kernelLoaded(draft, event.kernel, event.tid);
+      });
       return;
     case 'started':
       present(draft, event, (kernel) => {
@@ -52,6 +66,7 @@ function apply(draft: Draft, event: CoreEvent): void {
     case 'probed':
       present(draft, event, (kernel) => {
         kernel.probe.inFlight = false;
+        if (event.error?.code !== 'DEADLINE') kernel.probe.unansweredMono = null;
         if (kernel.state === 'probing') firstProbe(draft, event.kernel, event.ok, event.detail, event.error);
         else if (kernel.state === 'running') laterProbe(draft, event.kernel, event.ok, event.ms, event.error);
       });
@@ -61,24 +76,19 @@ function apply(draft: Draft, event: CoreEvent): void {
       return;
     case 'drained':
       present(draft, event, (kernel) => {
-        if (kernel.state === 'draining')
-          goDown(draft, event.kernel, (kernel.cause as 'manual' | null) ?? 'manual', 'drained');
+        if (kernel.state === 'draining') goDown(draft, event.kernel, kernel.cause ?? 'manual', 'drained');
       });
       return;
     case 'stuck':
       present(draft, event, (kernel) => {
-        draft.journal(
-          {
-            name: 'kernel:stuck',
-            kernel: event.kernel,
-            cell: kernel.cell,
-            incarnation: kernel.incarnation,
-            data: { rung: 'terminate did not return', evidence: { next: 'end of the cell' } },
-          },
-          kernel.correlation,
-        );
-        draft.order({ do: 'kill-cell', cell: kernel.cell, incarnation: draft.cell(kernel.cell).incarnation });
+        if (kernel.state === 'stopping') threadStuck(draft, event.kernel, 'terminate did not return');
       });
+      return;
+    case 'limited':
+      present(draft, event, () => takeLimited(draft, event.kernel, event.cpu, event.method));
+      return;
+    case 'cell-inspected':
+      if (draft.cell(event.cell).incarnation === event.incarnation) takeInspection(draft, event.cell, event);
       return;
     case 'sample':
       takeSample(draft, event.sample);
@@ -107,12 +117,30 @@ function apply(draft: Draft, event: CoreEvent): void {
     case 'isolate':
       isolateByHand(draft, event.kernel, event.by);
       return;
+    case 'pause':
+      pauseByHand(draft, event.kernel, event.by);
+      return;
+    case 'resume':
+      resumeByHand(draft, event.kernel, event.by);
+      return;
+    case 'quarantine':
+      quarantineByHand(draft, event.kernel, event.by, event.reason);
+      return;
+    case 'throttle':
+      throttleByOrder(draft, event);
+      return;
     case 'stop':
       beginStop(draft, event.reason, event.timeoutMs);
       return;
     default:
       event satisfies never;
   }
+}
+
+function isOrder({ t }: CoreEvent): boolean {
+  return (
+    t === 'restart' || t === 'isolate' || t === 'pause' || t === 'resume' || t === 'quarantine' || t === 'throttle'
+  );
 }
 
 /** Runs `act` when the event speaks of the present incarnation. */
@@ -139,14 +167,16 @@ function threadExit(draft: Draft, event: Extract<CoreEvent, { t: 'exited' }>, ke
     kernel.correlation,
   );
   const because = event.error ?? (expected && kernel.after === 'restart' ? kernel.error : null);
-  const reason = because ? `${because.code}: ${because.message}` : `its thread ended with code ${event.code}`;
+  const ended = `its thread ended with code ${event.code}`;
+  const reason = because ? `${because.code}: ${because.message}` : expected ? (kernel.reason ?? ended) : ended;
   if (!expected) {
     kernel.error = event.error ?? { code: 'KERNEL_GONE', message: reason };
     kernel.cause = kernel.state === 'running' ? (event.code === 0 && !event.error ? 'ended' : 'crash') : 'start';
-    openIncident(draft, kernel.state === 'running' ? 'kernel_crash' : 'kernel_start_failed', event.kernel, 'exit', {
-      code: event.code,
-      error: event.error?.message ?? null,
-    });
+    const kind = kernel.state === 'running' ? 'kernel_crash' : 'kernel_start_failed';
+    const evidence = { code: event.code, error: event.error?.message ?? null };
+    const incident = openIncident(draft, kind, event.kernel, 'exit', evidence);
+    noteCondition(draft, event.kernel, kernel, { condition: 'dead', confidence: 1, evidence });
+    draft.evidence('error', event.kernel, incident.id, kernel.error);
   }
   settleDown(draft, event.kernel, reason);
 }

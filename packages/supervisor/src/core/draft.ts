@@ -1,4 +1,4 @@
-import type { AnyDraft } from '@grace/contracts';
+import type { AnyDraft, WireError } from '@grace/contracts';
 import type { Command } from './events.ts';
 import type { CellRecord, CoreState, KernelRecord } from './state.ts';
 
@@ -32,9 +32,16 @@ export class Draft {
       incarnation: 0,
       pid: null,
       orderedMono: 0,
+      endMono: Infinity,
       failures: 0,
       dueMono: 0,
       sample: null,
+      heardMono: 0,
+      silence: null,
+      silentMono: -Infinity,
+      overMono: null,
+      unexplained: [],
+      culprit: null,
     };
     return this.state.cells[id]!;
   }
@@ -45,6 +52,12 @@ export class Draft {
 
   order(command: Command): void {
     this.commands.push(command);
+  }
+
+  /** Keeps something to look at of a kernel. */
+  evidence(kind: 'stack' | 'error', kernel: string, incident: string, error: WireError | null = null): void {
+    const { cell, incarnation, correlation } = this.kernel(kernel);
+    this.order({ do: 'evidence', kind, kernel, cell, incarnation, incident, correlation, pid: null, error });
   }
 
   journal(draft: AnyDraft, correlation?: string): void {

@@ -1,4 +1,4 @@
-import type { DetectorMethod, IncidentKind } from '@grace/contracts';
+import type { DetectorMethod, IncidentKind, KernelState } from '@grace/contracts';
 import type { Draft } from './draft.ts';
 import type { OpenIncident } from './state.ts';
 
@@ -8,7 +8,11 @@ const TITLES: Record<IncidentKind, (subject: string) => string> = {
   kernel_crash: (subject) => `the thread of ${subject} ended`,
   kernel_start_failed: (subject) => `${subject} did not start`,
   cell_crash: (subject) => `the host process of cell ${subject} ended`,
+  cell_frozen: (subject) => `the host process of cell ${subject} does not move`,
   cpu_saturation: () => 'every core is busy',
+  cpu_overload: (subject) => `${subject} uses all the CPU it may`,
+  memory_pressure: (subject) => `${subject} grows towards its memory limit`,
+  flooding: (subject) => `${subject} produces more than it may`,
   acl_violation: (subject) => `${subject} publishes what it may not`,
   quarantine: (subject) => `${subject} is given up for now`,
 };
@@ -19,7 +23,11 @@ const SEVERITY: Record<IncidentKind, 'low' | 'moderate' | 'high' | 'critical'> =
   kernel_crash: 'high',
   kernel_start_failed: 'high',
   cell_crash: 'high',
+  cell_frozen: 'high',
   cpu_saturation: 'moderate',
+  cpu_overload: 'moderate',
+  memory_pressure: 'high',
+  flooding: 'moderate',
   acl_violation: 'moderate',
   quarantine: 'critical',
 };
@@ -48,6 +56,7 @@ export function openIncident(
       openedMono: draft.now,
       methods: [],
       correlation,
+      waitsFor: [],
       calmSince: null,
     };
     draft.state.incidents[incident.id] = incident;
@@ -100,17 +109,32 @@ export function closeIncident(draft: Draft, id: string, outcome: string): void {
   if (kernel?.state === 'running' && !hasOpen(draft, incident.subject)) kernel.correlation = undefined;
 }
 
-/** Closes what a ready kernel has settled, and the crash of its cell when it was the last one to come back. */
+/** Closes what a ready kernel has settled. A lost cell is settled by `closeCellCrashes`. */
 export function closeIncidentsOf(draft: Draft, kernelId: string, outcome: string): void {
-  const { cell } = draft.kernel(kernelId);
-  for (const incident of Object.values(draft.state.incidents)) {
+  for (const incident of Object.values(draft.state.incidents))
     if (incident.subject === kernelId) closeIncident(draft, incident.id, outcome);
-    if (incident.kind === 'cell_crash' && incident.subject === cell) {
-      const missing = [...draft.kernelsOf(cell)].filter(([, kernel]) => kernel.wanted && kernel.state !== 'running');
-      if (missing.length === 0) {
-        closeIncident(draft, incident.id, 'all its kernels are ready again');
-        for (const [id, kernel] of draft.kernelsOf(cell)) if (!hasOpen(draft, id)) kernel.correlation = undefined;
-      }
+}
+
+/** On its feet again, or down for a reason of its own. */
+const SETTLED: ReadonlySet<KernelState> = new Set<KernelState>(['running', 'failed', 'quarantined', 'stopped']);
+
+/** The crash of a cell is over when every kernel that was in it is ready again, wherever, or will not be. */
+export function closeCellCrashes(draft: Draft): void {
+  for (const incident of Object.values(draft.state.incidents)) {
+    if (incident.kind !== 'cell_crash') continue;
+    const records = incident.waitsFor.map((id) => draft.state.kernels[id]);
+    if (records.some((kernel) => kernel?.wanted && !SETTLED.has(kernel.state))) continue;
+    const up = records.filter((kernel) => kernel?.state === 'running').length;
+    closeIncident(
+      draft,
+      incident.id,
+      up === records.length
+        ? 'all its kernels are ready again'
+        : `${up} of its ${records.length} kernels are ready again`,
+    );
+    for (const id of incident.waitsFor) {
+      const kernel = draft.state.kernels[id];
+      if (kernel && !hasOpen(draft, id)) kernel.correlation = undefined;
     }
   }
 }

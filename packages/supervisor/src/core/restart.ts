@@ -1,50 +1,22 @@
 import { hasThread, type KernelManifest, type WireError } from '@grace/contracts';
+import { type DownCause, FREE_OF_CHARGE, familyOf, INCURABLE } from './causes.ts';
 import type { Draft } from './draft.ts';
 import { openIncident } from './incidents.ts';
 import { move } from './lifecycle.ts';
-import { bringUp } from './start.ts';
+import { orderTerminate } from './orders.ts';
+import { bringUp, lostNeed } from './start.ts';
 import type { KernelRecord } from './state.ts';
-
-/**
- * Why a kernel goes down. Its own doing counts against its restart budget; a lost cell and a restart by hand do not.
- * `ended`: the thread ended by itself with code 0, where the class `transient` stays down.
- */
-export type DownCause =
-  | 'crash'
-  | 'ended'
-  | 'hung'
-  | 'probe'
-  | 'start'
-  | 'incurable'
-  | 'needs'
-  | 'cell'
-  | 'manual'
-  | 'playbook'
-  | 'isolate';
-
-const FREE_OF_CHARGE = new Set<string>(['cell', 'manual', 'isolate']);
-
-/** Errors that no restart soon can cure. */
-const INCURABLE = new Set(['KERNEL_MISSING', 'KERNEL_INVALID']);
-
-/** How long `terminate()` may take before only the end of the process helps, ms. Measured: 2-4 ms for loops, never for native blocks. */
-const TERMINATE_DEADLINE_MS = 1000;
 
 /** Takes a kernel down; what follows is settled when its thread is gone. */
 export function goDown(draft: Draft, id: string, cause: DownCause, reason: string): void {
   const kernel = draft.kernel(id);
   kernel.cause = cause;
-  kernel.after = kernel.wanted ? 'restart' : 'stay down';
+  if (kernel.state !== 'draining' && kernel.state !== 'stopping') kernel.reason = reason;
+  if (kernel.after !== 'quarantine') kernel.after = kernel.wanted ? 'restart' : 'stay down';
   if (kernel.state === 'stopping') return;
   if (hasThread(kernel.state) || kernel.thread !== 'none') {
     move(draft, id, 'stopping', reason);
-    draft.order({
-      do: 'terminate',
-      kernel: id,
-      cell: kernel.cell,
-      incarnation: kernel.incarnation,
-      deadlineMs: TERMINATE_DEADLINE_MS,
-    });
+    orderTerminate(draft, id);
   } else settleDown(draft, id, reason);
 }
 
@@ -65,23 +37,29 @@ export function settleDown(draft: Draft, id: string, reason: string): void {
   kernel.tid = null;
   kernel.thread = 'none';
   kernel.probe.inFlight = false;
+  if (kernel.after === 'quarantine' && draft.state.phase !== 'stopping') {
+    giveUp(draft, id, 0, kernel.reason ?? reason);
+    return;
+  }
   if (!kernel.wanted || kernel.after === 'stay down' || draft.state.phase === 'stopping') {
     move(draft, id, 'stopped', reason);
     return;
   }
   const stays = staysDown(draft, kernel, cause);
   if (stays) {
+    kernel.error ??= { code: 'KERNEL_GONE', message: reason };
     move(draft, id, stays.state, `${reason}; ${stays.why}`);
-    failDependants(draft, id);
     return;
   }
   if (!FREE_OF_CHARGE.has(cause)) {
-    kernel.budgetUsed = kernel.budgetUsed.filter((at) => at > draft.now - kernel.manifest.restart.windowMs);
-    if (kernel.budgetUsed.length >= kernel.manifest.restart.budget) {
-      quarantine(draft, id, cause, reason);
+    const family = familyOf(cause);
+    const { budget, windowMs } = kernel.manifest.restart;
+    const used = (kernel.budgetUsed[family] ?? []).filter((at) => at > draft.now - windowMs);
+    if (used.length >= budget) {
+      giveUp(draft, id, used.length, `${reason}; its restart budget is used up`);
       return;
     }
-    kernel.budgetUsed = [...kernel.budgetUsed, draft.now];
+    kernel.budgetUsed = { ...kernel.budgetUsed, [family]: [...used, draft.now] };
     kernel.attempt++;
   }
   kernel.restarts++;
@@ -109,7 +87,7 @@ export function settleDown(draft: Draft, id: string, reason: string): void {
 function staysDown(
   draft: Draft,
   kernel: KernelRecord,
-  cause: string,
+  cause: DownCause,
 ): { state: 'failed' | 'stopped'; why: string } | null {
   if (cause === 'manual' || cause === 'isolate') return null;
   if (cause === 'incurable') return { state: 'failed', why: 'a restart cannot cure this' };
@@ -122,29 +100,26 @@ function staysDown(
   return null;
 }
 
-function quarantine(draft: Draft, id: string, cause: string, reason: string): void {
-  const kernel = move(draft, id, 'quarantined', `${reason}; its restart budget is used up`);
-  const { budget, windowMs } = kernel.manifest.restart;
+/** No more restarts: the incident is escalated, and the others go on. */
+function giveUp(draft: Draft, id: string, restarts: number, reason: string): void {
+  const kernel = move(draft, id, 'quarantined', reason);
+  const { windowMs } = kernel.manifest.restart;
+  const cause = kernel.cause ?? 'crash';
+  kernel.after = null;
+  kernel.wanted = false;
   draft.journal(
     {
       name: 'kernel:quarantine',
       kernel: id,
       cell: kernel.cell,
       incarnation: kernel.incarnation,
-      data: { restarts: budget, windowMs, cause },
+      data: { restarts, windowMs, cause },
     },
     kernel.correlation,
   );
-  const incident = openIncident(draft, 'quarantine', id, 'exit', { cause, reason, budget, windowMs });
-  draft.journal(
-    {
-      name: 'incident:escalate',
-      kernel: id,
-      data: { id: incident.id, reason: `${id} used up ${budget} restarts in ${windowMs} ms` },
-    },
-    kernel.correlation,
-  );
-  failDependants(draft, id);
+  const incident = openIncident(draft, 'quarantine', id, 'exit', { cause, reason, restarts, windowMs });
+  const why = cause === 'quarantine' ? reason : `${id} used up ${restarts} restarts in ${windowMs} ms`;
+  draft.journal({ name: 'incident:escalate', kernel: id, data: { id: incident.id, reason: why } }, kernel.correlation);
 }
 
 /** Exponential with +-20 % jitter. The first restart waits `backoffMs` (0 by default), each further one twice as long as the one before, from 100 ms. */
@@ -155,11 +130,11 @@ export function backOff(manifest: Pick<KernelManifest, 'restart'>, attempt: numb
   return Math.min(backoffMaxMs, base * (0.8 + random * 0.4));
 }
 
-/** Kernels that wait for one that will not come are told so. Those that run already go on running. */
-function failDependants(draft: Draft, id: string): void {
-  for (const [other, record] of Object.entries(draft.state.kernels)) {
-    if (record.state !== 'waiting' || !record.manifest.needs.includes(id)) continue;
-    record.error = { code: 'NEEDS_FAILED', message: `${other} needs ${id}, which is ${draft.kernel(id).state}` };
-    goDown(draft, other, 'needs', record.error.message);
-  }
+/** A kernel that waits for one that will not come is told so, and is tried again when it does. Those that run already go on running. */
+export function missNeed(draft: Draft, id: string): void {
+  const kernel = draft.kernel(id);
+  const need = lostNeed(draft, kernel);
+  if (need === undefined || !kernel.wanted) return;
+  kernel.error = { code: 'NEEDS_FAILED', message: `${id} needs ${need}, which is ${draft.kernel(need).state}` };
+  goDown(draft, id, 'needs', kernel.error.message);
 }

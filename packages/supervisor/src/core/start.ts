@@ -3,6 +3,7 @@ import type { Draft } from './draft.ts';
 import { closeIncidentsOf } from './incidents.ts';
 import { move } from './lifecycle.ts';
 import type { KernelRecord } from './state.ts';
+import { limitNewThread } from './throttle.ts';
 
 /** How soon a first probe that failed is asked again, ms; the start deadline bounds it all. */
 const FIRST_PROBE_RETRY_MS = 100;
@@ -19,10 +20,14 @@ export function bringUp(draft: Draft, id: string, reason: string): void {
   kernel.thread = 'none';
   kernel.window = [];
   kernel.condition = 'healthy';
+  kernel.cap = null;
+  kernel.starvedMono = -Infinity;
+  kernel.pressedMono = -Infinity;
   kernel.after = null;
   kernel.probe = {
     inFlight: false,
     askedMono: 0,
+    unansweredMono: null,
     dueMono: Infinity,
     failures: 0,
     suspicion: false,
@@ -39,6 +44,9 @@ export function ensureCell(draft: Draft, id: string): void {
   cell.state = 'starting';
   cell.incarnation++;
   cell.orderedMono = draft.now;
+  cell.endMono = Infinity;
+  cell.culprit = null;
+  cell.overMono = null;
   draft.order({ do: 'spawn-cell', cell: id, incarnation: cell.incarnation });
 }
 
@@ -46,6 +54,8 @@ export function cellOnline(draft: Draft, id: string, pid: number): void {
   const cell = draft.cell(id);
   cell.state = 'online';
   cell.pid = pid;
+  cell.heardMono = draft.now;
+  cell.silence = null;
   draft.journal({
     name: 'cell:online',
     cell: id,
@@ -65,7 +75,16 @@ export function kernelLoaded(draft: Draft, id: string, tid: number): void {
   const kernel = draft.kernel(id);
   kernel.thread = 'loaded';
   kernel.tid = tid;
+  limitNewThread(draft, id, kernel);
   startIfFree(draft, id);
+}
+
+/** Something it needs that is down and will not come by itself. */
+export function lostNeed(draft: Draft, kernel: KernelRecord): string | undefined {
+  return kernel.manifest.needs.find((need) => {
+    const state = draft.state.kernels[need]?.state;
+    return state === undefined || state === 'failed' || state === 'quarantined' || state === 'stopped';
+  });
 }
 
 /** Runs `start` when the module is loaded and every need is running. */
@@ -95,6 +114,7 @@ export function askProbe(draft: Draft, id: string, deadlineMs: number): void {
   if (kernel.probe.inFlight) return;
   kernel.probe.inFlight = true;
   kernel.probe.askedMono = draft.now;
+  kernel.probe.unansweredMono ??= draft.now;
   draft.order({
     do: 'probe',
     kernel: id,
@@ -137,7 +157,7 @@ export function firstProbe(
   closeIncidentsOf(draft, id, 'the kernel is ready again');
   for (const [other, record] of Object.entries(draft.state.kernels)) {
     if (!record.manifest.needs.includes(id)) continue;
-    if (record.state === 'failed' && record.error?.code === 'NEEDS_FAILED' && record.wanted)
+    if (record.state === 'failed' && record.error?.code === 'NEEDS_FAILED' && record.wanted && !lostNeed(draft, record))
       bringUp(draft, other, `${id} is ready now`);
     else startIfFree(draft, other);
   }

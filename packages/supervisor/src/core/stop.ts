@@ -1,7 +1,7 @@
 import { hasThread } from '@grace/contracts';
 import type { Draft } from './draft.ts';
-import { orderDrain } from './hand.ts';
 import { move } from './lifecycle.ts';
+import { endCell, orderDrain, orderTerminate } from './orders.ts';
 
 /** Drains all kernels, dependants before what they need, and ends the cells. What does not end in time is killed. */
 export function beginStop(draft: Draft, reason: string, timeoutMs: number): void {
@@ -30,20 +30,12 @@ export function continueStop(draft: Draft): void {
       orderDrain(draft, id, Math.min(kernel.manifest.drainDeadlineMs, draft.state.stopDeadlineMono - draft.now));
     } else if (kernel.state === 'starting' || kernel.state === 'probing' || kernel.state === 'waiting') {
       move(draft, id, 'stopping', 'the system stops');
-      draft.order({
-        do: 'terminate',
-        kernel: id,
-        cell: kernel.cell,
-        incarnation: kernel.incarnation,
-        deadlineMs: 1000,
-      });
+      orderTerminate(draft, id);
     }
   }
   for (const [id, cell] of Object.entries(draft.state.cells)) {
     if (cell.state === 'online' && up.every(([, kernel]) => kernel.cell !== id)) {
-      cell.state = 'stopping';
-      cell.orderedMono = draft.now;
-      draft.order({ do: 'end-cell', cell: id, incarnation: cell.incarnation });
+      endCell(draft, id);
     } else if (late && cell.state !== 'down') draft.order({ do: 'kill-cell', cell: id, incarnation: cell.incarnation });
   }
   if (Object.values(draft.state.cells).every((cell) => cell.state === 'down') && draft.state.phase === 'stopping') {

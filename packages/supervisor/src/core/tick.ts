@@ -1,15 +1,18 @@
 import { calmViolations } from './bus-guard.ts';
 import type { Draft } from './draft.ts';
-import { startFailed } from './restart.ts';
+import { closeCellCrashes } from './incidents.ts';
+import { overdueCell, overdueKernel } from './ladder.ts';
+import { killCell } from './orders.ts';
+import { missNeed, startFailed } from './restart.ts';
+import { watchSilence } from './silence.ts';
+import { endIfEmpty, returnIfStable } from './solitary.ts';
 import { askProbe, bringUp, ensureCell } from './start.ts';
 import type { CoreState } from './state.ts';
 import { continueStop } from './stop.ts';
+import { reviewThrottle } from './throttle.ts';
 
 /** A host process that does not dial in within this long is killed and started again, ms. */
 const CELL_START_MS = 10_000;
-
-/** A cell sends samples twice a second; after this long without one its kernels are asked whether they do their job, ms. */
-const SILENT_MS = 2000;
 
 /** Everything that is due. Called after each event and at least every `TICK_MS`. */
 export function whatIsDue(draft: Draft): void {
@@ -33,25 +36,25 @@ export function whatIsDue(draft: Draft): void {
       });
     } else if (kernel.state === 'probing' && probeDue) askProbe(draft, id, Math.max(1, kernel.dueMono - draft.now));
     else if (kernel.state === 'running') {
-      const heard = !isSilent(draft, kernel.cell) || draft.now - kernel.probe.askedMono <= SILENT_MS;
-      if (probeDue || !heard) askProbe(draft, id, kernel.manifest.probe.deadlineMs);
+      if (probeDue) askProbe(draft, id, kernel.manifest.probe.deadlineMs);
       if (kernel.attempt > 0 && draft.now - kernel.since > kernel.manifest.restart.resetAfterMs) kernel.attempt = 0;
+      reviewThrottle(draft, id, kernel);
+      returnIfStable(draft, id, kernel);
     } else if (kernel.state === 'waiting' && draft.cell(kernel.cell).state === 'down') ensureCell(draft, kernel.cell);
+    if (kernel.state === 'waiting') missNeed(draft, id);
+    overdueKernel(draft, id, kernel);
   }
   for (const [id, cell] of Object.entries(draft.state.cells)) {
     if (cell.state === 'starting' && draft.now - cell.orderedMono > CELL_START_MS) {
-      cell.orderedMono = draft.now;
-      draft.order({ do: 'kill-cell', cell: id, incarnation: cell.incarnation });
+      killCell(draft, id);
     }
+    overdueCell(draft, id);
+    watchSilence(draft, id);
+    endIfEmpty(draft, id);
   }
+  closeCellCrashes(draft);
   calmViolations(draft);
   announceReady(draft);
-}
-
-/** The agent of a cell has not been heard for a while: frozen, or starved itself. */
-function isSilent(draft: Draft, id: string): boolean {
-  const cell = draft.cell(id);
-  return cell.state === 'online' && cell.sample !== null && draft.now - cell.sample.atMono > SILENT_MS;
 }
 
 /** The boot is over when every kernel is running or will not be, or when its deadline has passed. */

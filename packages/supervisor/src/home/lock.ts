@@ -1,81 +1,106 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { GraceError, HOME } from '@grace/contracts';
+import { lives, type Owner, readOwner, thisProcess } from '@grace/control/owner';
 
-/** A process that cannot be mistaken for a later one of the same pid. */
-export interface Owner {
-  pid: number;
-  /** Start time of the process in clock ticks since boot: a pid that was given to another process is not the owner. */
-  startTicks: string;
-}
+export { lives, type Owner, readOwner, thisProcess } from '@grace/control/owner';
+
+/** Others may win the same instant this often before it is said that the home is taken. */
+const ATTEMPTS = 100;
 
 /**
- * Takes the home for this process. A lock whose owner is dead is taken over.
+ * Takes the home for this process. A lock whose owner is dead is taken over, by exactly one of all that try at once.
+ *
+ * The lock is a hard link to a file that is whole before it gets its name, so nobody ever reads half an owner. Who wants to succeed a dead
+ * owner must first hold the claim on that very owner (`<lock>.after-<pid>-<ticks>`, taken in the same way), and then find that owner still in
+ * the lock: whoever held the claim before may have replaced it.
  * @throws GraceError `HOME_TAKEN` naming the owner's pid, `HOME_UNUSABLE` when the folder cannot be written
  */
 export function lockHome(home: string): { release(): void } {
   const path = join(home, HOME.lock);
   const me = thisProcess();
+  const mine = `${path}.${me.pid}-${me.startTicks}`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    for (let attempt = 0; ; attempt++) {
-      try {
-        writeFileSync(path, JSON.stringify(me), { flag: 'wx', mode: 0o600 });
-        return { release: () => release(path, me) };
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3) throw error;
-        const owner = readOwner(path);
-        if (owner && lives(owner)) {
-          throw new GraceError(
-            'HOME_TAKEN',
-            `the system with pid ${owner.pid} runs in ${home}; stop it first (grace stop), or choose another --home`,
-            { pid: owner.pid, home },
-          );
-        }
-        rmSync(path, { force: true });
-      }
+    writeFileSync(mine, JSON.stringify(me), { mode: 0o600 });
+    try {
+      take(path, mine, home);
+      tidy(path);
+    } finally {
+      rmSync(mine, { force: true });
     }
+    return { release: () => release(path, me) };
   } catch (error) {
     if (error instanceof GraceError) throw error;
     throw new GraceError('HOME_UNUSABLE', `${home} cannot be used: ${(error as Error).message}`, { home });
   }
 }
 
-export function thisProcess(): Owner {
-  return { pid: process.pid, startTicks: startTicks(process.pid) ?? '' };
+function take(path: string, mine: string, home: string): void {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (linked(mine, path)) return;
+    const owner = ownerIn(path);
+    if (!owner) continue;
+    if (lives(owner)) throw taken(owner, home);
+    if (succeeded(path, owner, mine, home)) return;
+  }
+  throw new GraceError('HOME_TAKEN', `other systems are starting in ${home} at this moment; try again`, { home });
 }
 
-export function lives(owner: Owner): boolean {
-  return startTicks(owner.pid) === owner.startTicks;
+/** Puts this process into the place of a dead owner, unless somebody else just did. */
+function succeeded(path: string, dead: Owner, mine: string, home: string): boolean {
+  const claim = `${path}.after-${dead.pid}-${dead.startTicks}`;
+  // A claim whose holder died is succeeded in the same way.
+  take(claim, mine, home);
+  try {
+    const now = ownerIn(path);
+    if (now?.pid !== dead.pid || now.startTicks !== dead.startTicks) return false;
+    const copy = `${mine}.new`;
+    linkSync(mine, copy);
+    renameSync(copy, path);
+    return true;
+  } finally {
+    rmSync(claim, { force: true });
+  }
+}
+
+/** Undefined when there is no file. One that names nobody, as a disk that lost its end may leave it, has a dead owner of its own. */
+function ownerIn(path: string): Owner | undefined {
+  return readOwner(path) ?? (existsSync(path) ? { pid: 0, startTicks: 'torn' } : undefined);
+}
+
+function linked(mine: string, path: string): boolean {
+  try {
+    linkSync(mine, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** What died on its way to the lock left files behind. They mean nothing any more: the lock names a living owner. */
+function tidy(path: string): void {
+  const prefix = `${basename(path)}.`;
+  for (const name of readdirSync(dirname(path))) {
+    if (!name.startsWith(prefix)) continue;
+    const file = join(dirname(path), name);
+    // A private file may not be whole yet, so its name says whose it is; a claim is named after the one to be succeeded.
+    const [, pid, startTicks] = /^(\d+)-(\d*)(?:\.new)?$/.exec(name.slice(prefix.length)) ?? [];
+    const owner = pid === undefined ? readOwner(file) : { pid: Number(pid), startTicks: startTicks! };
+    if (!owner || !lives(owner)) rmSync(file, { force: true });
+  }
+}
+
+function taken(owner: Owner, home: string): GraceError {
+  return new GraceError(
+    'HOME_TAKEN',
+    `the system with pid ${owner.pid} runs in ${home}; stop it first (grace stop), or choose another --home`,
+    { pid: owner.pid, home },
+  );
 }
 
 function release(path: string, me: Owner): void {
   const owner = readOwner(path);
   if (owner?.pid === me.pid && owner.startTicks === me.startTicks) rmSync(path, { force: true });
-}
-
-export function readOwner(path: string): Owner | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Owner;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Field 22 of /proc/<pid>/stat; undefined when there is no such process any more. Elsewhere than on Linux a live pid is enough. */
-function startTicks(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; only its parent has not looked yet.
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
-  } catch {
-    if (process.platform === 'linux') return undefined;
-    try {
-      process.kill(pid, 0);
-      return '';
-    } catch {
-      return undefined;
-    }
-  }
 }

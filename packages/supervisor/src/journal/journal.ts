@@ -7,21 +7,27 @@ export interface Journal {
   append(draft: AnyDraft): AnyRecord;
   /** Records after `after`, at most `limit`; from memory where they are still there, else from disk. */
   read(after: number, limit: number): Promise<AnyRecord[]>;
+  /** The records of the present boot, or of the last one: from its `system:boot` on. Empty when there is none. */
+  sinceBoot(): Promise<AnyRecord[]>;
   subscribe(listener: (record: AnyRecord) => void): () => void;
   /** Set when the disk refused records; service goes on, and it is said. */
   readonly refused: number;
   close(): Promise<void>;
 }
 
+/** How many entries are looked through first for the last boot; ten times as many each further time. */
+const LOOK_BACK = 5000;
+
 /** Records kept in memory for followers. Older ones are read from disk. */
 const MEMORY = 20_000;
 
 /**
- * Opens the journal of a home. Records get their number at once and reach the disk by group commit; decisions never wait for it.
+ * Opens the journal of a home. A record has its number and is with the operating system before anybody is told of it, so the end of this
+ * process loses none and no number is given twice; the disk follows by group commit, and decisions never wait for it.
  * A disk that refuses (full, broken) costs records on disk, never supervision; `refused` counts them.
  */
 export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
-  const ledger: Ledger = await openLedger({ dir, groupCommitMs: 5 });
+  const ledger: Ledger = await openLedger({ dir, groupCommitMs: 5, writeThrough: true });
   const listeners = new Set<(record: AnyRecord) => void>();
   let recent: AnyRecord[] = [];
   let seq = await lastSeq(dir, ledger);
@@ -41,11 +47,11 @@ export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
         monoMs: Math.round(clock.monoMs() * 1000) / 1000,
         ...draft,
       } as AnyRecord;
-      recent.push(record);
-      if (recent.length > MEMORY * 1.25) recent = recent.slice(-MEMORY);
       ledger.append(JSON.stringify(record)).catch(() => {
         refused++;
       });
+      recent.push(record);
+      if (recent.length > MEMORY * 1.25) recent = recent.slice(-MEMORY);
       for (const listener of listeners) listener(record);
       return record;
     },
@@ -63,6 +69,19 @@ export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
         if (records.length >= limit) break;
       }
       return records;
+    },
+    async sinceBoot() {
+      await ledger.flush();
+      for (let back = LOOK_BACK; ; back *= 10) {
+        const from = Math.max(1, ledger.last.seq - back);
+        let records: AnyRecord[] = [];
+        for await (const entry of readLedger(dir, from, Number.MAX_SAFE_INTEGER)) {
+          const record = parseRecord(entry.payload);
+          if (record?.name === 'system:boot') records = [record];
+          else if (record && records.length > 0) records.push(record);
+        }
+        if (records.length > 0 || from === 1) return records;
+      }
     },
     subscribe(listener) {
       listeners.add(listener);

@@ -1,81 +1,70 @@
 import type { Condition, ThreadSample } from '@grace/contracts';
+import { judgeFlood } from './flood.ts';
+import { judgeMemory } from './growth.ts';
+import { judgeHeartbeat } from './heartbeat.ts';
+import type { Judgement, JudgementContext, Signal } from './judgement.ts';
+import { judgeOverload } from './overload.ts';
+import { judgeSilence } from './silence.ts';
 
-export interface Judgement {
-  condition: Condition;
-  /** 0..1: how far the evidence is from the border to the next condition. */
-  confidence: number;
-  evidence: Record<string, unknown>;
-}
-
-export interface JudgementContext {
-  lateAfterMs: number;
-  hungAfterMs: number;
-  /** The agent's own timer was late by this: when the observer is late, everybody looks late. */
-  agentLagMs: number;
-  supervisorLagMs: number;
-}
-
-/** Share of the missed time a thread waited for a processor, above which it is starved and not to blame. */
-const STARVED_SHARE = 0.35;
-/** Observer lag above which nobody is accused, ms. */
-const OBSERVER_LAG_MS = 150;
-/** Event-loop utilisation from which the loop counts as held by one callback. */
-const HELD_LOOP = 0.9;
-/** CPU share below which a thread with a held loop counts as blocked and not spinning. */
-const IDLE_SHARE = 0.2;
-/** A spinning thread must have burnt this part of `hungAfterMs` of CPU, whatever the machine let it have. */
-const BURNT_SHARE = 0.6;
+export type { Judgement, JudgementContext } from './judgement.ts';
 
 /**
- * Names the condition of one thread from its latest sample. Pure.
- * What each signal cannot see: docs/architecture/judgement.md. A paused timer looks like a stopped loop to the heartbeat, not to the
- * event-loop utilisation; a busy loop and a blocking call look the same to the utilisation, not to the CPU time; and a thread that is
- * not let on a processor looks stuck to all of these, not to the run-queue delay.
+ * Names the condition of one thread from its recent samples, oldest first, all of one incarnation. Pure and total: any window has an
+ * answer. What each signal cannot see, and why the order is this one: docs/architecture/judgement.md.
  */
-export function classify(sample: ThreadSample, context: JudgementContext): Judgement {
-  const { heartbeatAgeMs: age, missed, elu } = sample;
-  const base = { heartbeatAgeMs: Math.round(age), elu };
-  if (age <= context.lateAfterMs) return { condition: 'healthy', confidence: 1, evidence: base };
+export function classify(window: readonly ThreadSample[], context: JudgementContext): Judgement {
+  const signals: Signal[] = [];
+  const conclude = (
+    condition: Condition,
+    said: { confidence: number; evidence: Record<string, unknown> },
+    held = false,
+  ): Judgement => ({ condition, confidence: said.confidence, evidence: said.evidence, held, signals });
 
-  const lag = Math.max(context.agentLagMs, context.supervisorLagMs);
-  if (lag > OBSERVER_LAG_MS) {
-    return {
-      condition: 'starved',
-      confidence: share(lag, OBSERVER_LAG_MS),
-      evidence: { ...base, observerLagMs: Math.round(lag) },
-    };
+  if (!context.alive) {
+    signals.push({ signal: 'exit', says: 'dead' });
+    return conclude('dead', { confidence: 1, evidence: { threadEnded: true } });
   }
-  if (!missed || missed.forMs <= 0) return { condition: 'late', confidence: 0.5, evidence: base };
+  const last = window.at(-1);
+  if (!last) return conclude('healthy', { confidence: 0, evidence: { samples: 0 } });
 
-  const evidence = { ...base, missed: rounded(missed) };
-  const waiting = missed.runDelayMs === null ? 0 : missed.runDelayMs / missed.forMs;
-  const burnt = missed.cpuMs;
-  const held = elu === null || elu >= HELD_LOOP;
+  const heartbeat = judgeHeartbeat(window, last, context);
+  const memory = judgeMemory(window, context.limits);
+  const leaking = memory.verdict !== 'none' && memory.bytesPerSecond !== null;
+  const flood = judgeFlood(window, context);
+  const overload = judgeOverload(window, last, context);
+  const silence = heartbeat.condition === 'healthy' ? judgeSilence(window, context) : null;
 
-  // CPU really burnt without a heartbeat accuses even on a full machine: a starved thread does not burn it.
-  if (held && burnt !== null && burnt >= context.hungAfterMs * BURNT_SHARE) {
-    return { condition: 'spinning', confidence: share(burnt, context.hungAfterMs * BURNT_SHARE), evidence };
-  }
-  if (waiting > STARVED_SHARE) return { condition: 'starved', confidence: share(waiting, STARVED_SHARE), evidence };
-  if (
-    held &&
-    elu !== null &&
-    burnt !== null &&
-    burnt / missed.forMs < IDLE_SHARE &&
-    missed.forMs >= context.hungAfterMs
-  ) {
-    return { condition: 'blocked', confidence: 1 - burnt / missed.forMs / IDLE_SHARE, evidence };
-  }
-  return { condition: 'late', confidence: elu === null ? 0.5 : 1 - elu / 2, evidence };
+  signals.push({ signal: 'heartbeat', says: heartbeat.condition === 'healthy' ? 'healthy' : 'late' });
+  if (heartbeat.condition !== 'healthy' && heartbeat.condition !== 'late')
+    signals.push({ signal: 'metric', says: heartbeat.condition });
+  else if (leaking) signals.push({ signal: 'metric', says: 'leaking' });
+  else if (overload) signals.push({ signal: 'metric', says: 'spinning' });
+  else signals.push({ signal: 'metric', says: heartbeat.condition });
+  if (flood) signals.push({ signal: flood.method, says: 'flooding' });
+  probeSays(context, signals);
+  if (silence) signals.push({ signal: 'log_activity', says: 'silent' });
+
+  const { held, evidence } = heartbeat;
+  const also = (said: { confidence: number; evidence: Record<string, unknown> }): typeof said => ({
+    confidence: said.confidence,
+    evidence: { ...evidence, ...said.evidence },
+  });
+  // A thread that sits in a call cannot grow: what was read of its memory is from before.
+  if (leaking && heartbeat.condition !== 'blocked') return conclude('leaking', also(remembered(memory)), held);
+  if (held) return conclude(heartbeat.condition, heartbeat, true);
+  if (flood) return conclude('flooding', also(flood));
+  if (overload) return conclude('spinning', also(overload));
+  if (silence) return conclude('silent', also(silence));
+  return conclude(heartbeat.condition, heartbeat);
 }
 
-/** 0.5 at the border, towards 1 with distance from it. */
-function share(value: number, border: number): number {
-  return Math.round((1 - border / (2 * value)) * 100) / 100;
+function remembered(memory: ReturnType<typeof judgeMemory>): { confidence: number; evidence: Record<string, unknown> } {
+  return { confidence: Math.min(1, Math.max(0.5, memory.ratio)), evidence: { memory } };
 }
 
-function rounded(missed: NonNullable<ThreadSample['missed']>): Record<string, number | null> {
-  return Object.fromEntries(
-    Object.entries(missed).map(([key, value]) => [key, value === null ? null : Math.round(value)]),
-  );
+/** A probe that waits longer than a healthy heartbeat may, or failed, says silence; one that passed as recently says health. */
+function probeSays({ probe, lateAfterMs }: JudgementContext, signals: Signal[]): void {
+  if (probe.failures > 0 || (probe.inFlightMs ?? 0) > lateAfterMs) signals.push({ signal: 'probe', says: 'silent' });
+  else if (probe.lastOkAgoMs !== null && probe.lastOkAgoMs <= lateAfterMs)
+    signals.push({ signal: 'probe', says: 'healthy' });
 }

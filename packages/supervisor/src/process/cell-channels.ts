@@ -4,7 +4,8 @@ import type { Channel } from '@grace/control';
 export interface CellChannels {
   get(cell: string): Channel | undefined;
   joined(cell: string, incarnation: number, channel: Channel): void;
-  left(channel: Channel): void;
+  /** The cell whose present connection this was, if any. */
+  left(channel: Channel): string | undefined;
   ended(cell: string, incarnation: number): void;
   broadcast(name: string, data: unknown): void;
 }
@@ -15,7 +16,12 @@ export function createCellChannels(): CellChannels {
     get: (cell) => channels.get(cell)?.channel,
     joined: (cell, incarnation, channel) => void channels.set(cell, { channel, incarnation }),
     left(channel) {
-      for (const [cell, known] of channels) if (known.channel === channel) channels.delete(cell);
+      for (const [cell, known] of channels) {
+        if (known.channel !== channel) continue;
+        channels.delete(cell);
+        return cell;
+      }
+      return undefined;
     },
     ended(cell, incarnation) {
       if (channels.get(cell)?.incarnation === incarnation) channels.delete(cell);

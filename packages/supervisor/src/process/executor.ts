@@ -4,6 +4,7 @@ import { type Channel, signBusToken } from '@grace/control';
 import type { Command, CoreEvent } from '../core/events.ts';
 import type { CoreState } from '../core/state.ts';
 import type { Journal } from '../journal/journal.ts';
+import { continueProcess, inspectProcess } from './cell-inspection.ts';
 import type { CellProcesses } from './cell-processes.ts';
 
 export interface ExecutorParts {
@@ -16,11 +17,16 @@ export interface ExecutorParts {
   state(): CoreState;
   emit(event: CoreEvent): void;
   broadcast(name: string, data: unknown): void;
+  /** Keeps what there is to see. Nobody waits for it. */
+  keepEvidence(order: Extract<Command, { do: 'evidence' }>): void;
   finish(): void;
 }
 
 /** Slack beyond a deadline the cell keeps itself, ms: the answer has to travel. */
 const TRAVEL_MS = 1000;
+
+/** Setting a limit or telling of one takes a message and a few writes, ms. */
+const LIMIT_DEADLINE_MS = 2000;
 
 /** Loading a module may be slow on a cold disk; past this it counts as failed, ms. */
 const LOAD_DEADLINE_MS = 15_000;
@@ -81,8 +87,12 @@ export function createExecutor(parts: ExecutorParts): (command: Command) => void
           brokerCell: parts.state().kernels['message_bus']?.cell ?? '',
         };
         void ask(command.cell, 'kernel.spawn', order, LOAD_DEADLINE_MS, (result) => {
-          if ('value' in result) emit({ t: 'loaded', kernel, incarnation, tid: result.value.tid });
-          else emit({ t: 'start-failed', kernel, incarnation, error: toWireError(result.error) });
+          if ('value' in result) {
+            const { tid, limit } = result.value;
+            emit({ t: 'loaded', kernel, incarnation, tid });
+            // The cell keeps what the manifest says by itself; here it is written down what really holds it.
+            if (limit) emit({ t: 'limited', kernel, incarnation, ...limit });
+          } else emit({ t: 'start-failed', kernel, incarnation, error: toWireError(result.error) });
         });
         return;
       }
@@ -140,6 +150,37 @@ export function createExecutor(parts: ExecutorParts): (command: Command) => void
             else emit({ t: 'stuck', kernel, incarnation });
           },
         );
+        return;
+      }
+      case 'limit': {
+        const { kernel, incarnation, cpu } = command;
+        void ask(command.cell, 'kernel.limit', { kernel, incarnation, cpu }, LIMIT_DEADLINE_MS, (result) => {
+          // A limit that could not be set is none, and that is what is written down.
+          const { method, cpu: held } = 'value' in result ? result.value : { method: 'none' as const, cpu };
+          emit({ t: 'limited', kernel, incarnation, cpu: held, method });
+        });
+        return;
+      }
+      case 'press': {
+        const { kernel, incarnation, pressure } = command;
+        void ask(command.cell, 'kernel.pressure', { kernel, incarnation, pressure }, LIMIT_DEADLINE_MS, () => {});
+        return;
+      }
+      case 'tell':
+        parts.channel(command.cell)?.notice('need', { kernel: command.kernel, need: command.need, up: command.up });
+        return;
+      case 'evidence':
+        parts.keepEvidence(command);
+        return;
+      case 'inspect-cell': {
+        const { cell, incarnation } = command;
+        const pid = parts.state().cells[cell]?.pid;
+        if (pid) emit({ t: 'cell-inspected', cell, incarnation, ...inspectProcess(pid) });
+        return;
+      }
+      case 'continue-cell': {
+        const pid = parts.state().cells[command.cell]?.pid;
+        if (pid) continueProcess(pid);
         return;
       }
       case 'finish':

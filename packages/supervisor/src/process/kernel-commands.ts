@@ -38,6 +38,11 @@ export function createKernelCommands(desk: Desk): (asked: Asked, deadlineMs: num
         );
       case 'isolate':
         return await desk.isolate(target(), asker, deadlineMs);
+      case 'throttle': {
+        const cpu = given['cpu'] === null ? null : Number(given['cpu']);
+        const forMs = given['forMs'] === undefined || given['forMs'] === null ? null : Number(given['forMs']);
+        return await desk.throttle(target(), { by: asker, cpu, forMs }, deadlineMs);
+      }
       default:
         throw new GraceError('FORBIDDEN', `the supervisor has no command "${String(command)}" for kernels`);
     }

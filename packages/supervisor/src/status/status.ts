@@ -9,13 +9,10 @@ import {
 } from '@grace/contracts';
 import type { CoreState, KernelRecord } from '../core/state.ts';
 
-/** Which limits are enforced, and by what; what is not is said. */
-export const ENFORCEMENT: StatusDocument['system']['enforcement'] = {
-  cpu: 'none',
-  memory: 'heap: V8 resource limits per thread; off-heap: none',
-};
-
 export interface StatusParts {
+  /** Which limits are enforced, and by what; what is not is said. */
+  enforcement: StatusDocument['system']['enforcement'];
+  guardianPid: number | null;
   plan: SystemPlan;
   state: CoreState;
   now: number;
@@ -48,7 +45,8 @@ export function statusDocument(parts: StatusParts): StatusDocument {
       home: plan.home,
       armed: plan.armed,
       version: plan.version,
-      enforcement: ENFORCEMENT,
+      enforcement: parts.enforcement,
+      guardianPid: parts.guardianPid,
       lagMsMax: Math.round(parts.lagMsMax),
       journalSeq: parts.journalSeq,
       journalRefused: parts.journalRefused,
@@ -86,7 +84,8 @@ function kernelStatus(id: string, kernel: KernelRecord, now: number, sampleMs: n
     elu: last?.elu ?? null,
     condition: kernel.condition,
     limits: kernel.manifest.limits,
-    throttled: false,
+    throttled: kernel.cap !== null,
+    cap: kernel.cap,
     quarantined: kernel.state === 'quarantined',
     needs: [...kernel.manifest.needs],
     logs: last?.logs ?? 0,

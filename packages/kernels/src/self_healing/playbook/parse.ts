@@ -11,7 +11,11 @@ const INCIDENT_KINDS = Object.keys({
   kernel_crash: 1,
   kernel_start_failed: 1,
   cell_crash: 1,
+  cell_frozen: 1,
   cpu_saturation: 1,
+  cpu_overload: 1,
+  memory_pressure: 1,
+  flooding: 1,
   acl_violation: 1,
   quarantine: 1,
 } satisfies Record<IncidentKind, 1>) as [IncidentKind, ...IncidentKind[]];
