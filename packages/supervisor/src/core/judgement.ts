@@ -2,20 +2,15 @@ import type { CellSample, ThreadSample } from '@grace/contracts';
 import { classify, type Judgement } from '../judge/classify.ts';
 import { windowWith } from '../judge/window.ts';
 import type { Draft } from './draft.ts';
-import { closeIncident, hasOpen, openIncident } from './incidents.ts';
+import { hung, suspect } from './hang.ts';
+import { closeIncident, openIncident } from './incidents.ts';
 import { takeCellMemory, takeMemory } from './memory.ts';
-import { goDown } from './restart.ts';
 import { heard } from './silence.ts';
-import { askProbe } from './start.ts';
 import type { KernelRecord } from './state.ts';
 import { reviewThrottle, takeOverload } from './throttle.ts';
 
 /** A heartbeat gap is an incident from this many times `lateAfterMs` on; before, it is only a condition. */
 const GAP_FACTOR = 2;
-/** A probe asked on suspicion that has no answer after this long speaks for a hang, ms. */
-const SUSPICION_MS = 150;
-/** Time for its stack to be taken before it is ended, ms: measured below 5 ms, and nothing of it is left afterwards. */
-const EVIDENCE_MS = 50;
 /** How long what closes an incident must hold, ms. */
 const CALM_MS = 1000;
 /** Errors logged between two samples that count as a storm. */
@@ -101,38 +96,6 @@ function react(draft: Draft, id: string, kernel: KernelRecord, thread: ThreadSam
     default:
       judgement.condition satisfies never;
   }
-}
-
-/** Heartbeat and metrics agree that one callback holds the event loop. The functional probe has the last word. */
-function hung(draft: Draft, id: string, kernel: KernelRecord, thread: ThreadSample, judgement: Judgement): void {
-  suspect(draft, id, kernel);
-  const known = hasOpen(draft, id, 'kernel_hung');
-  openIncident(draft, 'kernel_hung', id, 'heartbeat', judgement.evidence);
-  const incident = openIncident(draft, 'kernel_hung', id, 'metric', judgement.evidence);
-  // Before anything is done to it: afterwards there is nothing to see.
-  if (!known) draft.evidence('stack', id, incident.id);
-  if (!kernel.probe.inFlight || draft.now - kernel.probe.askedMono < SUSPICION_MS) return;
-  if (draft.now - incident.openedMono < EVIDENCE_MS) return;
-  // On a full machine, or below its limit, time passes without the thread being let run: what it burnt without an answer counts.
-  const unanswered = kernel.probe.unansweredMono ?? kernel.probe.askedMono;
-  const asked = kernel.window.findLast(({ atMono }) => atMono <= unanswered) ?? kernel.window[0];
-  const burntMs = asked?.cpuMs != null && thread.cpuMs !== null ? thread.cpuMs - asked.cpuMs : Infinity;
-  if (judgement.condition === 'spinning' && burntMs < SUSPICION_MS) return;
-  const unansweredMs = Math.round(draft.now - kernel.probe.askedMono);
-  openIncident(draft, 'kernel_hung', id, 'probe', { unansweredMs });
-  goDown(
-    draft,
-    id,
-    'hung',
-    `${judgement.condition}: no heartbeat for ${Math.round(thread.heartbeatAgeMs)} ms, functional probe unanswered for ${unansweredMs} ms`,
-  );
-}
-
-/** Asks whether it does its job, once while the suspicion lasts. */
-function suspect(draft: Draft, id: string, kernel: KernelRecord): void {
-  if (kernel.probe.suspicion) return;
-  kernel.probe.suspicion = true;
-  askProbe(draft, id, kernel.manifest.probe.deadlineMs);
 }
 
 export function noteCondition(

@@ -7,7 +7,7 @@ import { missNeed, startFailed } from './restart.ts';
 import { watchSilence } from './silence.ts';
 import { endIfEmpty, returnIfStable } from './solitary.ts';
 import { askProbe, bringUp, ensureCell } from './start.ts';
-import type { CoreState } from './state.ts';
+import type { CoreState, KernelRecord } from './state.ts';
 import { continueStop } from './stop.ts';
 import { reviewThrottle } from './throttle.ts';
 
@@ -42,6 +42,14 @@ export function whatIsDue(draft: Draft): void {
       returnIfStable(draft, id, kernel);
     } else if (kernel.state === 'waiting' && draft.cell(kernel.cell).state === 'down') ensureCell(draft, kernel.cell);
     if (kernel.state === 'waiting') missNeed(draft, id);
+    // What it needs may have become ready while its own thread was still being ended.
+    else if (
+      kernel.state === 'failed' &&
+      kernel.error?.code === 'NEEDS_FAILED' &&
+      kernel.wanted &&
+      needsRun(draft, kernel)
+    )
+      bringUp(draft, id, 'what it needs is ready now');
     overdueKernel(draft, id, kernel);
   }
   for (const [id, cell] of Object.entries(draft.state.cells)) {
@@ -95,4 +103,8 @@ export function nextDue(state: CoreState): number {
     else if (kernel.state === 'probing' && !kernel.probe.inFlight) due = Math.min(due, kernel.probe.dueMono);
   }
   return due;
+}
+
+function needsRun(draft: Draft, kernel: KernelRecord): boolean {
+  return kernel.manifest.needs.every((need) => draft.state.kernels[need]?.state === 'running');
 }
