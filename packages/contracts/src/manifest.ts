@@ -44,7 +44,7 @@ export interface KernelLimits {
   cpu: number | null;
   /** Heap of the thread. Watched, and restarted at it in an orderly way; V8's own limit stands above, where only an accident reaches it. */
   heapBytes: number;
-  /** Memory outside the heap: Buffers, typed arrays, WebAssembly. V8 never limits it. */
+  /** Memory outside the heap: Buffers and typed arrays. V8 never limits it. WebAssembly and shared memory are not counted: they only show in the cell's size. */
   externalBytes: number;
   /** Messages a second it may publish on the bus. */
   messagesPerSecond: number;

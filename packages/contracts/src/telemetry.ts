@@ -19,7 +19,7 @@ export const SLOT = {
   faultBitNs: 6,
   /** Errors logged. */
   errors: 7,
-  /** Messages it asked the bus to publish, and those that its own rate limit refused. */
+  /** Messages it asked the bus to publish, and those that were refused because it, or the bus, had too much under way. */
   published: 8,
   refused: 9,
 } as const;

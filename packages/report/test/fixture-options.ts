@@ -13,6 +13,10 @@ export interface FixtureOptions {
   /** A kernel that does not become ready. */
   failed?: string;
   runnerLagMs?: number;
+  /** The first trial is answered by all that the system can do beside restarts, and leaves files. */
+  reacts?: boolean;
+  /** What the boot said it enforces. */
+  enforcement?: { cpu: string; memory: string };
   /** Put in place of names and messages. */
   hostile?: string;
 }

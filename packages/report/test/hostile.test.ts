@@ -36,6 +36,7 @@ const ENDS: FixtureOptions[] = [
   { crash: 'broken', spamActs: false },
   { skipSecondWave: true },
   { failed: 'librarian' },
+  { reacts: true, enforcement: { cpu: 'none', memory: 'watched | not `limited`' } },
 ];
 
 describe('names and messages written by an enemy', () => {

@@ -333,3 +333,77 @@ test('the same run rendered twice is the same, byte for byte, in whatever order 
     assert.equal(renderJson(once), renderJson(again));
   }
 });
+
+describe('what the system did beside restarts, and what it kept', () => {
+  const { markdown, seq, json } = report({ reacts: true });
+  const trial = section(markdown, '##### S01');
+
+  test('limits are told with what enforced them, and when they were lifted', () => {
+    assert.match(
+      trial,
+      new RegExp(`librarian held to 50 % of a core for overload, enforced by inspector \\(#${seq.limit}\\)`),
+    );
+    assert.match(trial, new RegExp(`librarian: CPU limit lifted \\(#${seq.lift}\\)`));
+  });
+
+  test('memory that ran short is told with its figures, of the kernels of the trial alone', () => {
+    const line = `Memory: librarian: heap memory 220 MiB of 256 MiB \\(85.9 %\\), growing 40 MiB a second \\(#${seq.pressure}\\)`;
+    assert.match(trial, new RegExp(line));
+    assert.doesNotMatch(trial, /trigger_mesh: heap/);
+  });
+
+  test('a stack is shown by its first frames, and its file is named', () => {
+    assert.match(
+      trial,
+      new RegExp(`Kept: stack of \`librarian\`, 1,234 bytes in \`evidence/i-1/stack.txt\` \\(#${seq.stack}\\)`),
+    );
+    assert.match(trial, /- `endlessLoop faults.ts:10:3`\n/);
+    assert.match(trial, /2 more in the file/);
+  });
+
+  test('the rungs beyond the thread are told in their order', () => {
+    const rungs = new RegExp(
+      `Beyond the thread:\n +- librarian: terminate did not return \\(#${seq.stuck}\\)\n +- librarian moved from work to solo_librarian \\(solitary\\) \\(#${seq.move}\\)`,
+    );
+    assert.match(trial, rungs);
+  });
+
+  test('report.json has all of it, file by file', () => {
+    const { reaction } = json.waves[0].trials[0];
+    assert.deepEqual(
+      reaction.kept.map((file: { file: string; top: string[] }) => [file.file, file.top.length]),
+      [['evidence/i-1/stack.txt', 7]],
+    );
+    assert.deepEqual([reaction.limits.length, reaction.pressure.length, reaction.ladder.length], [2, 1, 2]);
+  });
+
+  test('a trial in which nothing of this happened says nothing of it', () => {
+    const plain = section(report().markdown, '##### S01');
+    assert.doesNotMatch(plain, /Limits|Memory:|Kept|Beyond the thread/);
+  });
+
+  test('they stand in the chain from the injection', () => {
+    const links = json.waves[0].trials[0].chain.map((step: { ref: string }) => step.ref);
+    for (const name of ['limit', 'pressure', 'stack', 'move']) assert.ok(links.includes(`#${seq[name]}`), name);
+  });
+});
+
+describe('the limits of the machine', () => {
+  const boot = (enforcement?: { cpu: string; memory: string }) =>
+    section(report(enforcement ? { enforcement } : {}).markdown, '### Phase 1');
+
+  test('are told by their method, or called not recorded', () => {
+    assert.match(
+      boot({ cpu: 'cgroup2', memory: 'watched' }),
+      /\*\*Limits:\*\* CPU by cgroup2; memory watched \(#1\)\./,
+    );
+    assert.match(boot(), /\*\*Limits:\*\* not recorded/);
+  });
+
+  test('that nothing enforces are called that', () => {
+    assert.match(
+      boot({ cpu: 'none', memory: 'none' }),
+      /not enforced on this machine: CPU and memory; CPU not enforced; memory not enforced/,
+    );
+  });
+});

@@ -41,7 +41,7 @@ export function runFixture(options: FixtureOptions = {}): Fixture {
     scenarios: ['S01_heartbeat_pause', 'S02_acl_spam', 'S04_kernel_crash'],
   });
   workload(journal, null, 3, 0);
-  const waves = [firstWave(journal, seq, word), secondWave(journal, seq, options, word)];
+  const waves = [firstWave(journal, seq, options, word), secondWave(journal, seq, options, word)];
   workload(journal, null, 4, 0);
   if (options.interrupted !== true) end(journal, seq, options);
   return { records: journal.records, seq, result: fold(waves, options) };
@@ -62,6 +62,7 @@ function boot(
     armed: true,
     kernels: kernels.map(([id]) => id),
     safeguards: { heartbeatDetector: true, mute: true, restartEngine: true, ...options.safeguards },
+    ...(options.enforcement ? { enforcement: options.enforcement } : {}),
   });
   for (const [kernel, cell] of kernels) {
     journal.wait(12).add('kernel:state', { from: 'waiting', to: 'starting', reason: 'boot' }, { kernel, cell });

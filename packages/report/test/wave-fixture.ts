@@ -32,6 +32,7 @@ export function workload(journal: JournalWriter, trial: string | null, p99Ms: nu
 export function firstWave(
   journal: JournalWriter,
   seq: Record<string, number>,
+  options: FixtureOptions,
   word: (text: string) => string,
 ): WaveResult {
   seq.before1 = steady(journal, 1, 'before', true);
@@ -78,6 +79,7 @@ export function firstWave(
     { method: 'heartbeat', incident: 'i-1', subject: 'librarian', evidence: { ageMs: 310 } },
     { correlation },
   );
+  if (options.reacts === true) react(journal, seq, correlation, word);
   workload(journal, 't1', 4, 0);
   journal.wait(4400).add('fault:undo', { lease: 'l-t1', why: 'expired', verified: true }, { correlation });
   journal
@@ -113,6 +115,40 @@ export function firstWave(
   trial.verification = [{ check: 'no_restart', expected: '0 restarts', observed: word('0 restarts'), ok: true }];
   trial.evidence = [`#${check}`];
   return { n: 1, severity: 'low', steadyStateBefore: true, steadyStateAfter: true, skipped: null, trials: [trial] };
+}
+
+/** All that may be done about a kernel beside a restart, each once. */
+function react(
+  journal: JournalWriter,
+  seq: Record<string, number>,
+  correlation: string,
+  word: (text: string) => string,
+): void {
+  const about = { kernel: 'librarian', cell: 'work', correlation };
+  const limit = { method: 'inspector', why: 'overload', by: 'supervisor' } as const;
+  seq.limit = journal.add('kernel:limit', { cpu: 0.5, ...limit }, about);
+  seq.lift = journal.add('kernel:limit', { ...limit, cpu: null, why: 'manifest' }, about);
+  const memory = { of: 'heap', bytes: 220 * 1024 ** 2, limitBytes: 256 * 1024 ** 2, ratio: 0.859 } as const;
+  seq.pressure = journal.add('kernel:pressure', { ...memory, bytesPerSecond: 40 * 1024 ** 2 }, about);
+  seq.stack = journal.add(
+    'kernel:evidence',
+    {
+      kind: 'stack',
+      incident: 'i-1',
+      file: 'evidence/i-1/stack.txt',
+      bytes: 1234,
+      top: ['active faults.ts:4:7', word('endlessLoop faults.ts:10:3'), 'a', 'b', 'c', 'd', 'e'],
+    },
+    about,
+  );
+  seq.stuck = journal.add(
+    'kernel:stuck',
+    { rung: word('terminate did not return'), evidence: { next: 'SIGKILL of the cell' } },
+    about,
+  );
+  seq.move = journal.add('kernel:move', { from: 'work', to: 'solo_librarian', why: 'solitary' }, about);
+  // About another kernel, in the same time: none of this trial's business.
+  journal.add('kernel:pressure', { ...memory, bytesPerSecond: null }, { kernel: 'trigger_mesh', cell: 'edge' });
 }
 
 export function secondWave(

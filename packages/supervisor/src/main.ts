@@ -31,9 +31,9 @@ try {
   process.exit(left.length === 0 ? 0 : 1);
 } catch (error) {
   const wire = toWireError(error);
-  // The starter reads this line; it is the only thing the supervisor ever prints.
-  process.stderr.write(
-    `${JSON.stringify({ grace: 'supervisor', error: { code: wire.code, message: wire.message } })}\n`,
-  );
-  process.exit(wire.code === 'STORAGE_FULL' ? EXIT_STORAGE_FULL : 1);
+  const full = wire.code === 'STORAGE_FULL' || (error as NodeJS.ErrnoException).code === 'ENOSPC';
+  const code = full ? 'STORAGE_FULL' : wire.code;
+  // The starter reads this line.
+  process.stderr.write(`${JSON.stringify({ grace: 'supervisor', error: { code, message: wire.message } })}\n`);
+  process.exit(full ? EXIT_STORAGE_FULL : 1);
 }

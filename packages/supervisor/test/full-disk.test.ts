@@ -108,7 +108,7 @@ describe('on a disk that is full', { skip }, () => {
   });
 
   // What is left decides who meets the end of the disk: the command line, the supervisor, or the kernels.
-  for (const freeKb of [0, 8, 12, 64]) {
+  for (const freeKb of [0, 4, 8, 12, 16, 24, 64]) {
     test(`a boot with ${freeKb} KiB to write on says that the disk is full, and leaves nothing`, async () => {
       fill();
       truncateSync(filler, statSync(filler).size - freeKb * 1024);

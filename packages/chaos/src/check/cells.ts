@@ -77,6 +77,7 @@ export async function onlyItsCellEnded(context: CheckContext): Promise<CheckResu
   };
 }
 
+/** A kernel that was alone before has no reason to move. */
 export async function movedAlone(context: CheckContext): Promise<CheckResult> {
   const { control, target } = context;
   const move = (await context.records()).find((record) => record.name === 'kernel:move' && record.kernel === target.id);
@@ -85,17 +86,17 @@ export async function movedAlone(context: CheckContext): Promise<CheckResult> {
     const kernel = kernelOf(status, target.id);
     const mates = status.kernels.filter(({ id, cell }) => id !== target.id && cell === kernel?.cell);
     const text = `${kernel?.state ?? 'gone'} in ${kernel?.cell ?? 'no cell'} with ${mates.map(({ id }) => id).join(', ') || 'nobody'}`;
-    return { text, ok: kernel?.state === 'running' && kernel.cell !== target.cell && mates.length === 0 };
+    const wasAlone = target.cellMates.length === 1;
+    const isElsewhere = wasAlone || kernel?.cell !== target.cell;
+    return { text, ok: kernel?.state === 'running' && isElsewhere && mates.length === 0 };
   };
-  const alone = await eventually(async () => ((await where()).ok ? true : null), {
-    deadlineMs: CHECK_DEADLINE_MS,
-    everyMs: 100,
-  });
-  const { text } = await where();
+  await eventually(async () => ((await where()).ok ? true : null), { deadlineMs: CHECK_DEADLINE_MS, everyMs: 100 });
+  const { text, ok } = await where();
+  if (target.cellMates.length === 1) return { expected: `${target.id} running alone, as before`, observed: text, ok };
   const why = move?.name === 'kernel:move' ? `#${move.seq} ${move.data.why}` : 'no record of a move';
   return {
     expected: `${target.id} running in another cell than ${target.cell}, alone`,
     observed: `${text}; ${why}`,
-    ok: alone === true && move?.name === 'kernel:move' && move.data.why === 'solitary',
+    ok: ok && move?.name === 'kernel:move' && move.data.why === 'solitary',
   };
 }

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import type { AnyDraft, AnyRecord } from '@grace/contracts';
 import { before, check } from '../../test/check-bed.ts';
 import { statusOf } from '../../test/control-stand-in.ts';
+import { resolveTarget } from '../observe/target.ts';
 import type { TargetReading } from '../observe/target-readings.ts';
 import type { CheckContext } from './context.ts';
 
@@ -55,7 +56,15 @@ const move = (why: 'solitary' | 'isolate'): AnyDraft => ({
   data: { from: 'edge', to: 'solo_scheduler', why },
 });
 
-const alone = statusOf([{ id: kernel, cell: 'solo_scheduler', incarnation: 2 }, { id: 'trigger_mesh' }]);
+const apart = statusOf([{ id: kernel, cell: 'solo_scheduler', incarnation: 2 }, { id: 'trigger_mesh' }]);
+const [edge] = apart.cells;
+const alone = {
+  ...apart,
+  cells: [
+    { ...edge!, kernels: ['trigger_mesh'] },
+    { ...edge!, id: 'solo_scheduler', kernels: [kernel] },
+  ],
+};
 const together = statusOf([
   { id: kernel, cell: 'solo_scheduler' },
   { id: 'trigger_mesh', cell: 'solo_scheduler' },
@@ -126,6 +135,13 @@ describe('a check of a hang or a leak can be true and can be false', { concurren
       assert.equal(await check(name, value, after, more), expected);
     });
   }
+
+  test('a kernel that was alone before need not move, but must be alone again', async () => {
+    const lonely = { target: resolveTarget(alone, { kind: 'kernel', kernel }) };
+    assert.equal(await check('moved_alone', null, alone, { ...written(), ...lonely }), true);
+    assert.equal(await check('moved_alone', null, together, { ...written(), ...lonely }), false);
+    assert.equal(await check('cell_mates_untouched', null, alone, lonely), true);
+  });
 
   test('a limit that is still in force is not lifted, whatever the journal says', async () => {
     assert.equal(await check('limit_lifted', null, capped, written(limit(0.5), limit(null))), false);

@@ -13,7 +13,10 @@ export const CHECK_NAMES = {
     proves: 'one process of the system broke down, and it was the cell of the target',
     takes: null,
   },
-  moved_alone: { proves: 'the target runs in a cell of its own, and was moved there by the system', takes: null },
+  moved_alone: {
+    proves: 'the target runs in a cell of its own, and was moved there by the system if it was not alone before',
+    takes: null,
+  },
   state_intact: { proves: 'what was written before the fault is read back after it', takes: null },
   work_went_on: { proves: 'the target answered verbs while the fault acted', takes: null },
   muted: { proves: 'the principal was muted after at most so many denials', takes: 'how many denials that may take' },

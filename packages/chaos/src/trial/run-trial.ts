@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ACTOR_FAULTS, type FaultLease, systemClock, type WorkloadSample } from '@grace/contracts';
+import { ACTOR_FAULTS, type FaultLease, type StatusDocument, systemClock, type WorkloadSample } from '@grace/contracts';
 import type { CheckContext } from '../check/context.ts';
 import { removeMarker, writeMarker } from '../check/marker.ts';
 import { runCheck } from '../check/run-check.ts';
@@ -57,7 +57,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
   const lag = site.lag.mark();
   const marker = await mark(site, plan);
   const stretch = workload.open(id, [
-    ...new Set([...disturbs(variant), ...(target.kind === 'cellOf' ? target.kernels : [])]),
+    ...new Set([...disturbs(variant), ...(target.kind === 'cellOf' ? target.kernels : []), ...alone(status)]),
   ]);
   const started = await recorder.append({
     name: 'trial:start',
@@ -146,6 +146,11 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
   // An interrupted trial has no end in the journal, so nothing is concluded from it.
   if (!signal.aborted) await noteEnd(site, lease, id, timedOut, lag.maxMs());
   say('ended');
+}
+
+/** Kernels that an earlier trial sent into a cell of their own: they go back, drained, whenever they have been well for long enough. */
+function alone({ kernels }: StatusDocument): string[] {
+  return kernels.filter(({ id, cell }) => cell === `solo_${id}`).map(({ id }) => id);
 }
 
 function leaseOf(site: TrialSite, { id, variant }: PlannedTrial, target: TargetView): FaultLease {

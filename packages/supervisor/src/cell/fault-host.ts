@@ -40,7 +40,7 @@ export function createFaultHost(
     const held = leases.get(id);
     leases.delete(id);
     if (held?.thread) Atomics.store(held.thread.slot, SLOT.faultUntilNs, 0n);
-
+    held?.pipe?.release();
   };
 
   /** Runs only while a lease is held: a system at rest pays nothing for faults it could have. */

@@ -21,8 +21,10 @@ export async function listenControl(
   const short = shortSocketPath(path);
   try {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) =>
-        reject(new GraceError('SOCKET_PATH', `cannot listen on ${path}: ${error.message}`)),
+      server.once('error', ({ code, message }: NodeJS.ErrnoException) =>
+        reject(
+          new GraceError(code === 'ENOSPC' ? 'STORAGE_FULL' : 'SOCKET_PATH', `cannot listen on ${path}: ${message}`),
+        ),
       );
       server.listen(short.path, resolve);
     });

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { HOME } from '@grace/contracts';
+import { EXIT_STORAGE_FULL, HOME } from '@grace/contracts';
 import { lives, type Owner, ownerOf, readOwner, thisProcess } from '@grace/control/owner';
 import { createRestarts } from './restarts.ts';
 
@@ -31,8 +31,12 @@ let waiting: NodeJS.Timeout | undefined;
 let told = false;
 
 const sign = join(home, HOME.guardian);
-writeFileSync(`${sign}.${process.pid}`, JSON.stringify(thisProcess()), { mode: 0o600 });
-renameSync(`${sign}.${process.pid}`, sign);
+try {
+  writeFileSync(`${sign}.${process.pid}`, JSON.stringify(thisProcess()), { mode: 0o600 });
+  renameSync(`${sign}.${process.pid}`, sign);
+} catch (error) {
+  refuse(error as NodeJS.ErrnoException);
+}
 process.on('exit', () => {
   if (readOwner(sign)?.pid === process.pid) rmSync(sign, { force: true });
 });
@@ -50,6 +54,17 @@ if (values.watch === undefined) start('');
 else {
   watched = ownerOf(Number(values.watch));
   process.stdin.on('end', untilGone).on('error', untilGone).resume();
+}
+
+/** The home cannot be written: said as a supervisor says it, to whoever started this. A full disk is an exit code as well. */
+function refuse({ code, message }: NodeJS.ErrnoException): never {
+  rmSync(`${sign}.${process.pid}`, { force: true });
+  // Nobody will run it: the supervisor that takes it away at its end was never started.
+  if (values.watch === undefined) rmSync(planFile, { force: true });
+  const full = code === 'ENOSPC';
+  const error = { code: full ? 'STORAGE_FULL' : 'HOME_UNUSABLE', message: `${home} cannot be used: ${message}` };
+  process.stderr.write(`${JSON.stringify({ grace: 'supervisor', error })}\n`);
+  process.exit(full ? EXIT_STORAGE_FULL : 1);
 }
 
 /** `ended`: how the one before ended; empty for the first. */

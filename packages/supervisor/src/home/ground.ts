@@ -34,7 +34,7 @@ export interface Former {
  * @throws GraceError `HOME_TAKEN`, `HOME_UNUSABLE`, `STORAGE_FULL`, `LEDGER_CORRUPT`
  */
 export async function takeHome(plan: SystemPlan, clock: Clock, resume = false): Promise<Ground> {
-  const lock = lockHome(plan.home);
+  const lock = lockOf(plan.home);
   const digest = digestOf(plan);
   let journal: Journal | undefined;
   let living: FormerCell[] = [];
@@ -65,6 +65,16 @@ export async function takeHome(plan: SystemPlan, clock: Clock, resume = false): 
   } catch (error) {
     await (living.length === 0 ? leave() : handOn());
     throw readable(error, plan.home);
+  }
+}
+
+/** The plan lies there for a supervisor that cannot have the home, and will not be: it goes, unless another one lives by it. */
+function lockOf(home: string): ReturnType<typeof lockHome> {
+  try {
+    return lockHome(home);
+  } catch (error) {
+    if (!(error instanceof GraceError) || error.code !== 'HOME_TAKEN') rmSync(join(home, HOME.plan), { force: true });
+    throw error;
   }
 }
 

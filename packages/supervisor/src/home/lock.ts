@@ -14,7 +14,7 @@ const ATTEMPTS = 100;
  * The lock is a hard link to a file that is whole before it gets its name, so nobody ever reads half an owner. Who wants to succeed a dead
  * owner must first hold the claim on that very owner (`<lock>.after-<pid>-<ticks>`, taken in the same way), and then find that owner still in
  * the lock: whoever held the claim before may have replaced it.
- * @throws GraceError `HOME_TAKEN` naming the owner's pid, `HOME_UNUSABLE` when the folder cannot be written
+ * @throws GraceError `HOME_TAKEN` naming the owner's pid, `HOME_UNUSABLE` when the folder cannot be written, `STORAGE_FULL`
  */
 export function lockHome(home: string): { release(): void } {
   const path = join(home, HOME.lock);
@@ -22,8 +22,8 @@ export function lockHome(home: string): { release(): void } {
   const mine = `${path}.${me.pid}-${me.startTicks}`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(mine, JSON.stringify(me), { mode: 0o600 });
     try {
+      writeFileSync(mine, JSON.stringify(me), { mode: 0o600 });
       take(path, mine, home);
       tidy(path);
     } finally {
@@ -32,7 +32,9 @@ export function lockHome(home: string): { release(): void } {
     return { release: () => release(path, me) };
   } catch (error) {
     if (error instanceof GraceError) throw error;
-    throw new GraceError('HOME_UNUSABLE', `${home} cannot be used: ${(error as Error).message}`, { home });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const full = code === 'ENOSPC';
+    throw new GraceError(full ? 'STORAGE_FULL' : 'HOME_UNUSABLE', `${home} cannot be used: ${message}`, { home });
   }
 }
 

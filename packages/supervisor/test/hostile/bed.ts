@@ -59,3 +59,7 @@ async function openIncidents(system: System): Promise<Incident[]> {
 export async function recordsAfter(system: System, seq: number): Promise<AnyRecord[]> {
   return (await system.journal()).filter((record) => record.seq > seq);
 }
+
+export async function incarnations(system: System): Promise<[string, number][]> {
+  return (await system.status()).kernels.map(({ id, incarnation }) => [id, incarnation]);
+}

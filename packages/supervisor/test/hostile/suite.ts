@@ -68,7 +68,7 @@ function judgeRecords(records: AnyRecord[], one: HostileCase): void {
   const kinds = of('incident:open').map(({ data }) => data.incident.kind);
   assert.ok(kinds.includes(one.incident), `incidents: ${kinds.join(', ')}`);
   const [first] = of('kernel:restart').filter(({ kernel }) => kernel === 'hostile');
-  const causes = one.cause === 'cell' ? ['cell', 'crash'] : [one.cause];
+  const causes = [one.cause, ...(one.cause === 'cell' ? ['crash', one.orElse?.cause] : [])];
   assert.ok(causes.includes(first?.data.cause as never), `restarted for ${first?.data.cause}`);
   const ends = of('cell:exit').filter(({ cell }) => cell === 'pair');
   assert.equal(ends.length, one.costs === 'cell' ? 1 : 0, `ends of its cell: ${ends.length}`);

@@ -33,9 +33,9 @@ function grow(
   const held: unknown[] = [];
   const from = performance.now();
   const timer = setInterval(() => {
+    // With its timer goes all that it holds.
     if (!lease.active()) {
       clearInterval(timer);
-      held.length = 0;
       return;
     }
     const due = Math.min(maxBytes, ((performance.now() - from) / 1000) * bytesPerSecond);
@@ -64,9 +64,10 @@ export function hugeAllocation(lease: HeldLease): void {
   const held: string[] = [];
   const step = (): void => {
     if (!lease.active()) return;
-    if (held.length * STEP_BYTES >= limitBytes * BEFORE) return atOnce();
-    held.push(text(STEP_BYTES));
-    setImmediate(step);
+    if (held.length * STEP_BYTES < limitBytes * BEFORE) {
+      held.push(text(STEP_BYTES));
+      setImmediate(step);
+    } else atOnce();
   };
   const atOnce = (): void => {
     const first = '\u0100'.repeat((bytes - held.length * STEP_BYTES) / 2);
