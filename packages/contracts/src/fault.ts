@@ -15,7 +15,7 @@ export const THREAD_FAULTS = [
   'uncaught_throw',
   'process_exit',
 ] as const;
-export const CELL_FAULTS = ['segmentation_fault'] as const;
+export const CELL_FAULTS = ['segmentation_fault', 'agent_block'] as const;
 /** Faults of the laboratory's own actors: processes outside the system. */
 export const ACTOR_FAULTS = ['acl_spam', 'cpu_hog'] as const;
 

@@ -103,6 +103,12 @@ const PROBES: Record<FaultKind, EffectProbe> = {
   huge_allocation: processGone,
   segmentation_fault: processGone,
 
+  // The main thread of a process has the process's own id.
+  agent_block: (evidence) => {
+    const { pid, kernels } = evidence.target;
+    return asleep({ ...evidence, target: { ...evidence.target, id: kernels[0] ?? '', tid: pid } });
+  },
+
   async acl_spam({ control, before, injection }) {
     const { denied = 0, muted = 0, sent = 0 } = injection.counts();
     const wanted = Math.min(FLOOD, Number(injection.lease.params['messages'] ?? FLOOD));

@@ -22,6 +22,9 @@ export interface FaultHost {
 /** How often leases are looked at, ms. The thread itself ends a fault by the time in its slot, also between two looks. */
 const LOOK_MS = 50;
 
+/** A blocked agent hears no end of its lease: it ends by itself, and no later than this, ms. */
+const LONGEST_BLOCK_MS = 30_000;
+
 /**
  * Holds the leases of faults in this cell. A fault acts while its lease is renewed; a runner that is gone ends all its faults by silence.
  */
@@ -67,6 +70,11 @@ export function createFaultHost(
       if (lease.kind === 'segmentation_fault') {
         // After the answer has left: the whole process ends here, by the real signal.
         setTimeout(() => process.kill(process.pid, 'SIGSEGV'), 5);
+        return { appliedMono: now };
+      }
+      if (lease.kind === 'agent_block') {
+        const forMs = Math.min(lease.durationMs, LONGEST_BLOCK_MS);
+        setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, forMs), 5);
         return { appliedMono: now };
       }
       const thread = find(lease.target);

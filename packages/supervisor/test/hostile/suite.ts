@@ -103,8 +103,13 @@ export async function recordOf<N extends AnyRecord['name']>(
   name: N,
   fits: (record: Named<N>) => boolean,
 ): Promise<Named<N>> {
-  return await poll(`${name} is recorded`, async () => {
-    const records = await recordsAfter(system, after);
-    return records.find((record): record is Named<N> => record.name === name && fits(record as Named<N>));
-  });
+  return await poll(
+    `${name} is recorded`,
+    async () => {
+      const records = await recordsAfter(system, after);
+      return records.find((record): record is Named<N> => record.name === name && fits(record as Named<N>));
+    },
+    // A storm on a machine that others fill takes nothing from anybody, and need not be held before they are done.
+    { deadlineMs: 80_000 },
+  );
 }
