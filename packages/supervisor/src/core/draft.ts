@@ -8,12 +8,15 @@ export class Draft {
   readonly commands: Command[] = [];
   readonly state: CoreState;
 
-  constructor(state: CoreState, now: number) {
+  /** `cell`: nothing outside this cell will be changed, so the records of the others stay shared with the state before. */
+  constructor(state: CoreState, now: number, cell: string | null = null) {
     this.now = now;
     this.state = {
       ...state,
-      kernels: copyEach(state.kernels, (kernel) => ({ ...kernel, probe: { ...kernel.probe } })),
-      cells: copyEach(state.cells, (cell) => ({ ...cell })),
+      kernels: copyEach(state.kernels, (kernel) =>
+        cell === null || kernel.cell === cell ? { ...kernel, probe: { ...kernel.probe } } : kernel,
+      ),
+      cells: copyEach(state.cells, (record, id) => (cell === null || id === cell ? { ...record } : record)),
       incidents: copyEach(state.incidents, (incident) => ({ ...incident })),
       mutes: { ...state.mutes },
       machine: { ...state.machine },
@@ -77,8 +80,8 @@ export class Draft {
   }
 }
 
-function copyEach<T>(record: Record<string, T>, copy: (value: T) => T): Record<string, T> {
+function copyEach<T>(record: Record<string, T>, copy: (value: T, key: string) => T): Record<string, T> {
   const next: Record<string, T> = {};
-  for (const key in record) next[key] = copy(record[key]!);
+  for (const key in record) next[key] = copy(record[key]!, key);
   return next;
 }

@@ -10,8 +10,6 @@ import type { KernelRecord } from './state.ts';
 const SUSPICION_MS = 150;
 /** A thread that uses less than this part of what it may is idle. */
 const IDLE_SHARE = 0.2;
-/** Time to begin with its stack before it is ended, ms; the cell lets one that is being taken be finished. Afterwards there is nothing to see. */
-const EVIDENCE_MS = 50;
 
 /** Heartbeat and metrics agree that one callback holds the event loop. The functional probe has the last word. */
 export function hung(draft: Draft, id: string, kernel: KernelRecord, thread: ThreadSample, judgement: Judgement): void {
@@ -19,10 +17,9 @@ export function hung(draft: Draft, id: string, kernel: KernelRecord, thread: Thr
   const known = hasOpen(draft, id, 'kernel_hung');
   openIncident(draft, 'kernel_hung', id, 'heartbeat', judgement.evidence);
   const incident = openIncident(draft, 'kernel_hung', id, 'metric', judgement.evidence);
-  // Before anything is done to it: afterwards there is nothing to see.
+  // Before anything is done to it: afterwards there is nothing to see. Its cell lets a stack that is being taken be finished.
   if (!known) draft.evidence('stack', id, incident.id);
   if (!kernel.probe.inFlight || draft.now - kernel.probe.askedMono < SUSPICION_MS) return;
-  if (draft.now - incident.openedMono < EVIDENCE_MS) return;
   // On a full machine, or below its limit, time passes without the thread being let run: what it burnt without an answer counts.
   const unanswered = kernel.probe.unansweredMono ?? kernel.probe.askedMono;
   const asked = kernel.window.findLast(({ atMono }) => atMono <= unanswered) ?? kernel.window[0];

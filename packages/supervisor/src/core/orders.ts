@@ -2,8 +2,11 @@ import type { DownCause } from './causes.ts';
 import type { Draft } from './draft.ts';
 import { move } from './lifecycle.ts';
 
-/** How long `terminate()` may take before only the end of the process helps, ms. Measured: 2-4 ms for loops, never for native blocks. */
-export const TERMINATE_DEADLINE_MS = 1000;
+/**
+ * How long `terminate()` may take before only the end of the process helps, ms. Measured: 2-4 ms for loops, never for native blocks; the cell
+ * may take up to 150 ms before it for a stack.
+ */
+export const TERMINATE_DEADLINE_MS = 750;
 
 /** The kernel finishes what it holds, and goes down by `cause`. */
 export function drainDown(draft: Draft, id: string, cause: DownCause, reason: string): void {

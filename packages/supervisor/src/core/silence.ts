@@ -5,6 +5,8 @@ import type { CellRecord } from './state.ts';
 
 /** A cell sends samples twice a second; after this long without one its process is looked at, ms. */
 const SILENT_MS = 1500;
+/** Two samples that did not come: too little to look at the process, enough to hold nothing against its kernels, ms. */
+const UNHEARD_MS = 1000;
 /** How often, ms. */
 const INSPECT_EVERY_MS = 500;
 /** Silence after which the cell is ended, ms: time enough to be woken, and for an agent that is only busy. */
@@ -14,7 +16,8 @@ const STARVED_SHARE = 0.35;
 
 /** Whether nothing can be said about the kernels of a cell, because its agent says nothing. */
 export function isSilent(draft: Draft, id: string): boolean {
-  return draft.cell(id).silence !== null;
+  const { silence, heardMono } = draft.cell(id);
+  return silence !== null || draft.now - heardMono > UNHEARD_MS;
 }
 
 /**
