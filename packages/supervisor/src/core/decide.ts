@@ -43,7 +43,8 @@ function apply(draft: Draft, event: CoreEvent): void {
       if (draft.cell(event.cell).incarnation === event.incarnation) cellOnline(draft, event.cell, event.pid);
       return;
     case 'cell-adopted':
-      if (draft.cell(event.cell).incarnation === event.incarnation)
+      // A word that was still on its way when the end of its sender was known comes from nobody.
+      if (draft.cell(event.cell).incarnation === event.incarnation && draft.cell(event.cell).state !== 'down')
         for (const happened of adoptCell(draft, event)) apply(draft, happened);
       return;
     case 'cell-exit':
