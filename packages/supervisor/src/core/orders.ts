@@ -3,10 +3,10 @@ import type { Draft } from './draft.ts';
 import { move } from './lifecycle.ts';
 
 /**
- * How long `terminate()` may take before only the end of the process helps, ms. Measured: 2-4 ms for loops, never for native blocks; the cell
- * may take up to 150 ms before it for a stack.
+ * How long `terminate()` may take before only the end of the process helps, ms. Measured: 2-4 ms for loops, never for native blocks. A stack
+ * that is being taken comes before it, and has its own time.
  */
-export const TERMINATE_DEADLINE_MS = 750;
+export const TERMINATE_DEADLINE_MS = 600;
 
 /** The kernel finishes what it holds, and goes down by `cause`. */
 export function drainDown(draft: Draft, id: string, cause: DownCause, reason: string): void {

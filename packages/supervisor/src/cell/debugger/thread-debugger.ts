@@ -28,8 +28,8 @@ export interface ThreadUse {
   end(): void;
 }
 
-/** Taking a stack takes 30-50 ms in a thread that runs JavaScript; one in native code delays the end of its thread by this much, ms. */
-const FREE_MS = 150;
+/** Taking a stack takes 30-50 ms in a thread that runs JavaScript, and several times that on a full machine; one in native code delays the end of its thread by this much, ms. */
+const FREE_MS = 350;
 
 interface Attached {
   attachment: Promise<Attachment>;
