@@ -1,7 +1,7 @@
 import type { ThreadInventory } from '@grace/contracts';
 import type { Draft } from './draft.ts';
 import type { CoreEvent } from './events.ts';
-import { orderDrain, orderTerminate, TERMINATE_DEADLINE_MS } from './orders.ts';
+import { orderDrain, orderTerminate, terminateDeadlineMs } from './orders.ts';
 import { heard } from './silence.ts';
 import type { KernelRecord } from './state.ts';
 
@@ -28,7 +28,7 @@ export function adoptCell(draft: Draft, event: Extract<CoreEvent, { t: 'cell-ado
     happened.push(...(thread ? present(draft, kernel, record, thread) : missing(draft, kernel, record)));
   }
   for (const { kernel, incarnation } of threads.filter((thread) => !known.has(thread)))
-    draft.order({ do: 'terminate', kernel, cell: id, incarnation, deadlineMs: TERMINATE_DEADLINE_MS });
+    draft.order({ do: 'terminate', kernel, cell: id, incarnation, deadlineMs: terminateDeadlineMs(draft, id) });
   return happened;
 }
 

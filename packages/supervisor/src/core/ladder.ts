@@ -1,6 +1,6 @@
 import { hasThread } from '@grace/contracts';
 import type { Draft } from './draft.ts';
-import { killCell, TERMINATE_DEADLINE_MS } from './orders.ts';
+import { killCell, TERMINATE_LONGEST_MS } from './orders.ts';
 import { goDown } from './restart.ts';
 import { sendToSolitary } from './solitary.ts';
 import type { KernelRecord } from './state.ts';
@@ -46,7 +46,7 @@ export function overdueKernel(draft: Draft, id: string, kernel: KernelRecord): v
   const waitedMs = draft.now - kernel.since;
   if (kernel.state === 'draining' && waitedMs > kernel.manifest.drainDeadlineMs + ANSWER_MS)
     goDown(draft, id, kernel.cause ?? 'manual', 'its cell did not answer the order to drain it');
-  else if (kernel.state === 'stopping' && waitedMs > TERMINATE_DEADLINE_MS + ANSWER_MS && cellLives(draft, kernel))
+  else if (kernel.state === 'stopping' && waitedMs > TERMINATE_LONGEST_MS + ANSWER_MS && cellLives(draft, kernel))
     threadStuck(draft, id, 'its cell did not answer the order to terminate it');
   else if (
     kernel.state === 'waiting' &&

@@ -6,7 +6,18 @@ import { move } from './lifecycle.ts';
  * How long `terminate()` may take before only the end of the process helps, ms. Measured: 2-4 ms for loops, never for native blocks. A stack
  * that is being taken comes before it, and has its own time.
  */
-export const TERMINATE_DEADLINE_MS = 600;
+const TERMINATE_MS = 600;
+/** On a full machine an agent that is late itself is not a thread that cannot be ended, and its mates must not pay for the difference, ms. */
+export const TERMINATE_LONGEST_MS = 3000;
+/** How long ago the machine may have been full for that, ms; and how late an agent may be, ms. */
+const JUST_FULL_MS = 2000;
+const LATE_AGENT_MS = 100;
+
+export function terminateDeadlineMs(draft: Draft, cell: string): number {
+  const late = (draft.cell(cell).sample?.agentLagMs ?? 0) > LATE_AGENT_MS;
+  const full = draft.now - draft.state.machine.fullMono < JUST_FULL_MS;
+  return late || full ? TERMINATE_LONGEST_MS : TERMINATE_MS;
+}
 
 /** The kernel finishes what it holds, and goes down by `cause`. */
 export function drainDown(draft: Draft, id: string, cause: DownCause, reason: string): void {
@@ -36,7 +47,7 @@ export function orderTerminate(draft: Draft, id: string): void {
     kernel: id,
     cell: kernel.cell,
     incarnation: kernel.incarnation,
-    deadlineMs: TERMINATE_DEADLINE_MS,
+    deadlineMs: terminateDeadlineMs(draft, kernel.cell),
   });
 }
 
