@@ -30,22 +30,7 @@ export class Draft {
   }
 
   cell(id: string): CellRecord {
-    this.state.cells[id] ??= {
-      state: 'down',
-      incarnation: 0,
-      pid: null,
-      orderedMono: 0,
-      endMono: Infinity,
-      failures: 0,
-      dueMono: 0,
-      sample: null,
-      heardMono: 0,
-      silence: null,
-      silentMono: -Infinity,
-      overMono: null,
-      unexplained: [],
-      culprit: null,
-    };
+    this.state.cells[id] ??= newCell();
     return this.state.cells[id]!;
   }
 
@@ -84,4 +69,24 @@ function copyEach<T>(record: Record<string, T>, copy: (value: T, key: string) =>
   const next: Record<string, T> = {};
   for (const key in record) next[key] = copy(record[key]!, key);
   return next;
+}
+
+/** A cell before its first process. */
+export function newCell(): CellRecord {
+  return {
+    state: 'down',
+    incarnation: 0,
+    pid: null,
+    orderedMono: 0,
+    endMono: Infinity,
+    failures: 0,
+    dueMono: 0,
+    sample: null,
+    heardMono: 0,
+    silence: null,
+    silentMono: -Infinity,
+    overMono: null,
+    unexplained: [],
+    culprit: null,
+  };
 }

@@ -1,5 +1,6 @@
 import type { AnyRecord, SystemPlan, WireError } from '@grace/contracts';
 import { type DownCause, FREE_OF_CHARGE, familyOf } from './causes.ts';
+import { newCell } from './draft.ts';
 import { initialState } from './initial.ts';
 import { type Fold, restoreIncident } from './restore-incidents.ts';
 import { longerAlone } from './solitary.ts';
@@ -192,22 +193,7 @@ function takeCell(
 const CELL_STABLE_MS = 30_000;
 
 function cellOf(state: CoreState, id: string): CellRecord {
-  state.cells[id] ??= {
-    state: 'down',
-    incarnation: 0,
-    pid: null,
-    orderedMono: 0,
-    endMono: Infinity,
-    failures: 0,
-    dueMono: 0,
-    sample: null,
-    heardMono: 0,
-    silence: null,
-    silentMono: -Infinity,
-    overMono: null,
-    unexplained: [],
-    culprit: null,
-  };
+  state.cells[id] ??= newCell();
   return state.cells[id];
 }
 
