@@ -39,7 +39,11 @@ export default async function* report(source) {
     tally.failed++;
     const cause = error?.cause ?? error;
     failures.push(`${file}:${data.line ?? ''} ${data.name}\n${indent(cause?.stack ?? String(cause))}`);
-    yield `FAIL ${file}: ${data.name}\n`;
+    // Its first words at once: a log that is cut short still tells why.
+    yield `FAIL ${file}: ${data.name}: ${String(cause?.message ?? cause)
+      .split('\n', 4)
+      .join(' ')
+      .slice(0, 500)}\n`;
   }
   for (const [file, tally] of [...files].sort()) {
     if (tally.passed + tally.failed + tally.skipped === 0) continue;

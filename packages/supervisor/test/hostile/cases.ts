@@ -13,11 +13,13 @@ export interface HostileCase {
   cause: 'hung' | 'crash' | 'memory' | 'cell' | null;
   /** What it takes down: the softest that is sufficient. */
   costs: 'nothing' | 'thread' | 'cell';
-  /** What is right as well where the watch is faster than the end of the process. */
-  orElse?: Pick<HostileCase, 'incident' | 'cause' | 'costs'>;
+  /** What is right as well, told apart by the incident: who is first is a race between V8, its process and the watch. */
+  orElse?: readonly Outcome[];
   /** Whether its stack must be among the evidence, with this function in it. */
   stack?: RegExp;
 }
+
+export type Outcome = Pick<HostileCase, 'incident' | 'cause' | 'costs'>;
 
 export const CASES: readonly HostileCase[] = [
   {
@@ -109,7 +111,12 @@ export const CASES: readonly HostileCase[] = [
     incident: 'cell_crash',
     cause: 'cell',
     costs: 'cell',
-    orElse: { incident: 'memory_pressure', cause: 'memory', costs: 'thread' },
+    orElse: [
+      { incident: 'memory_pressure', cause: 'memory', costs: 'thread' },
+      // Its thread could not be ended in time, so its cell was.
+      { incident: 'memory_pressure', cause: 'memory', costs: 'cell' },
+      { incident: 'kernel_crash', cause: 'crash', costs: 'thread' },
+    ],
   },
   {
     verb: 'segmentation_fault',
