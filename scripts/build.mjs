@@ -13,6 +13,8 @@ const processes = {
   cell: 'packages/supervisor/src/cell/main.ts',
   thread: 'packages/kernel-sdk/src/thread/main.ts',
   'kernel-sdk': 'packages/kernel-sdk/src/index.ts',
+  'bus-storage': 'packages/bus/src/durable/storage/thread.ts',
+  witness: 'packages/ledger/src/witness/main.ts',
   runner: 'packages/chaos/src/main.ts',
   actor: 'packages/chaos/src/actors/main.ts',
 };
@@ -52,4 +54,14 @@ await build({
   },
   logLevel: 'warning',
 });
+// The built-in policies are checked here, once: checked at the first start of each home, they would double the time of its boot.
+const governance = join(kernelsDir, 'governance/policies');
+if (existsSync(governance)) {
+  const [{ readSources }, { checkPolicies }] = await Promise.all([
+    import(pathToFileURL(join(governance, 'sources.ts')).href),
+    import(pathToFileURL(join(governance, 'check.ts')).href),
+  ]);
+  const policies = checkPolicies(await readSources([join(root, 'configs/policies')]));
+  writeFileSync(join(out, 'policies.json'), JSON.stringify(policies));
+}
 writeFileSync(join(out, '.built'), new Date().toISOString());

@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FIGURES, type Measured, verdict } from './figures.ts';
 import { measureBus } from './measure/bus.ts';
+import { measureDurable } from './measure/durable.ts';
+import { measureFlood } from './measure/flood.ts';
 import { measureJudgement } from './measure/judgement.ts';
+import { measureKernels } from './measure/kernels.ts';
 import { measureLedger } from './measure/ledger.ts';
 import { measureCap, measureFalseRestarts } from './measure/limits.ts';
 import { measureLoss } from './measure/loss.ts';
@@ -33,11 +36,14 @@ const take = (sample: Sample): void => {
 };
 
 let kernels = 0;
+const costs = await measureKernels();
 for (let n = 1; n <= repetitions; n++) {
   process.stderr.write(`repetition ${n} of ${repetitions}\n`);
   take(await measureRest());
   take(await measureLedger());
   take(measureJudgement());
+  take(await measureFlood());
+  take(await measureDurable());
   // A minute and two hundred kernels each: once is enough for what has no spread.
   if (n === 1) take(await measureScale());
   const system = await bootSystem({ kernels: benchKernels() });
@@ -68,13 +74,14 @@ if (!values.dry) {
   mkdirSync(`${root}bench/results`, { recursive: true });
   writeFileSync(
     `${root}bench/results/${date}.json`,
-    `${JSON.stringify({ facts, measured: measured.map(({ figure, floors, values: grace }) => ({ id: figure.id, floors, grace })) }, null, 1)}\n`,
+    `${JSON.stringify({ facts, measured: measured.map(({ figure, floors, values: grace }) => ({ id: figure.id, floors, grace })), kernels: costs }, null, 1)}\n`,
   );
   writeFileSync(
     `${root}docs/benchmarks.md`,
     page(
       facts,
       measured.filter(({ values: grace }) => grace.length > 0),
+      costs,
     ),
   );
   console.log('written: docs/benchmarks.md');

@@ -1,4 +1,5 @@
 import { type Measured, verdict } from './figures.ts';
+import type { KernelCost } from './measure/kernels.ts';
 
 export interface RunFacts {
   date: string;
@@ -9,7 +10,7 @@ export interface RunFacts {
 }
 
 /** docs/benchmarks.md: generated, never typed. */
-export function page(facts: RunFacts, measured: readonly Measured[]): string {
+export function page(facts: RunFacts, measured: readonly Measured[], costs: readonly KernelCost[]): string {
   const rows = measured.map((entry) => {
     const { figure } = entry;
     const { floor, value, ratio, holds } = verdict(entry);
@@ -37,6 +38,19 @@ What each floor is: ${measured
     .filter(({ figure }) => figure.floor !== 'none')
     .map(({ figure }) => `*${figure.title}*: ${figure.floor}`)
     .join('. ')}.
+
+## What each kernel adds
+
+Each was started again alone while all others were up, 3 times: the median, and what its thread holds when it is ready.
+
+| kernel | start to functionally ready | heap | off the heap |
+|---|---|---|---|
+${costs
+  .map(
+    ({ id, readyMs, heapBytes, externalBytes }) =>
+      `| ${id} | ${show(readyMs, 'ms')} | ${show(heapBytes / 1e6, 'MB')} | ${show(externalBytes / 1e6, 'MB')} |`,
+  )
+  .join('\n')}
 `;
 }
 

@@ -4,6 +4,7 @@ import type { BusConnection, Subscription } from '@grace/bus/client';
 import { PRIORITIES } from '@grace/contracts';
 import { poll } from '@grace/testkit';
 import fc from 'fast-check';
+import { type Account, Accounts } from '../src/broker/accounts.ts';
 import { type Bed, createBed, isBalanced, rules, WIRES, type WireKind } from './bed.ts';
 
 const SUBJECTS = ['task.a', 'task.b', 'telemetry.x', 'incident.open', 'denied.x'] as const;
@@ -80,6 +81,16 @@ class Schedule {
   }
 
   async run(steps: readonly Step[]): Promise<void> {
+    // As the broker itself looks: in a task of its own, whatever is under way.
+    const looks = setInterval(() => assertBalanced(this.bed), 1);
+    try {
+      await this.#run(steps);
+    } finally {
+      clearInterval(looks);
+    }
+  }
+
+  async #run(steps: readonly Step[]): Promise<void> {
     for (const next of steps) await this.#take(next);
     this.#release();
     const opening = setInterval(() => this.#release(), 1);
@@ -180,4 +191,32 @@ test('accepted = handled + rejected + expired + dead-lettered + waiting, at any 
     }),
     { numRuns: 25 },
   );
+});
+
+test('an account that is made wrong is reported by the broker itself, once, and once more when it is right again', async (t) => {
+  const accounts: Account[] = [];
+  const of = Accounts.prototype.of;
+  t.mock.method(Accounts.prototype, 'of', function (this: Accounts, subject: string) {
+    const account = of.call(this, subject);
+    if (subject === 'task.a') accounts.push(account);
+    return account;
+  });
+  const bed = await createBed();
+  t.after(() => bed.close());
+  const client = await bed.connect('port', 'client');
+  await client.publish('task.a', 1);
+  const told = () => bed.events.filter(({ type }) => type === 'unbalanced' || type === 'balanced');
+  assert.deepEqual([told(), bed.broker.statistics().unbalanced], [[], []]);
+  accounts[0]!.handled--;
+  await poll('it is noticed', () => told().length > 0);
+  const totals = { accepted: 1, handled: 0, rejected: 0, expired: 0, deadLettered: 0, waiting: 0, denied: 0 };
+  const wrong = { family: 'task', ...totals, difference: 1 };
+  assert.deepEqual(bed.broker.statistics().unbalanced, [wrong]);
+  accounts[0]!.handled++;
+  await poll('it adds up again', () => told().length > 1);
+  assert.deepEqual(told(), [
+    { type: 'unbalanced', ...wrong },
+    { type: 'balanced', family: 'task', unbalanced: 0 },
+  ]);
+  assert.deepEqual(bed.broker.statistics().unbalanced, []);
 });

@@ -148,11 +148,13 @@ test('a muted flood is answered together, so that it costs little', async (t) =>
   t.after(() => bed.close());
   bed.broker.mute('loud', 60_000);
   const loud = speak(bed.raw('loud', identity('loud')));
-  await poll('it is welcome', () => loud.got.length === 1);
+  // It is told that it is muted, and does not care.
+  await poll('it is welcome', () => loud.got.length === 2);
+  assert.equal(loud.got[1]![0], 'muted');
   const frames = 2000;
   for (let f = 0; f < frames; f++) loud.send(['batch', 1 + f, 1, 0, 0, 0, 'task.a', 1, `l-${f}`, later(), null, 1]);
   const refused = () =>
-    loud.got.slice(1).reduce((sum, frame) => sum + (frame[7] as number) - (frame[6] as number) + 1, 0);
+    loud.got.slice(2).reduce((sum, frame) => sum + (frame[7] as number) - (frame[6] as number) + 1, 0);
   await poll('all are refused', () => refused() === frames);
   assert.ok(loud.got.length < frames / 10, `${loud.got.length} answers to ${frames} messages`);
   assert.equal(bed.broker.statistics().denied, frames);

@@ -2,6 +2,7 @@ import type { EventMap } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
 import { listLeases, removeLease } from './fault/lease-file.ts';
 import { processExists } from './fault/process-table.ts';
+import { clearResidue } from './fault/residue.ts';
 
 /**
  * Makes sure that nothing of the laboratory is left: no fault held by a target, no process of an actor, no lease on disk. What could not
@@ -15,7 +16,11 @@ export async function cleanUp(
   const left: string[] = [];
   const own = listLeases(home).filter(({ id }) => id.startsWith(`${run}.`));
   try {
-    for (const { id } of own) await control.request('fault.undo', { id });
+    for (const { id, record } of own) {
+      await control.request('fault.undo', { id });
+      if (record && !(await clearResidue(control, home, record.lease)))
+        left.push(`what ${record.lease.kind} left on ${record.lease.target}`);
+    }
     const held = (await control.request('fault.list', {})).filter(({ id }) => id.startsWith(`${run}.`));
     left.push(...held.map(({ kind, target }) => `fault ${kind} on ${target}`));
   } catch (error) {
@@ -38,6 +43,7 @@ export async function sweepLeases(control: ControlClient, home: string): Promise
   for (const { id, record } of listLeases(home)) {
     await control.request('fault.undo', { id });
     const acts = record?.pid ? processExists(record.pid) : false;
+    if (record && !acts) await clearResidue(control, home, record.lease);
     found.push(
       `a lease of an earlier run was found: ${record?.lease.kind ?? 'unreadable'} (${id})${acts ? `; process ${record!.pid} is still there` : ''}`,
     );

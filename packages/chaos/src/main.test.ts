@@ -22,7 +22,7 @@ variants:
     does: a few messages that are refused
     fault: acl_spam
     target: { principal: chaos_test }
-    params: { subject: system.control.restart, messages: 1500 }
+    params: { subject: system.control.restart, messages: 300 }
     duration: 60s
     observe: [scheduler]
     expect: { detected_by: [bus_counter], detect_within: 2s, recover_within: 20s, recovered_by: [probe, heartbeat] }
@@ -60,7 +60,7 @@ function startRunner(
 /** A healthy system of one kernel that notices nothing, with a real bus. */
 async function withSystem(test: (system: StandIn, options: RunnerOptions) => Promise<void>): Promise<void> {
   const key = new Uint8Array(32).fill(7);
-  const ticks = { allow: ['workload.>'], deny: [] };
+  const ticks = { allow: ['workload.>', 'task.workload.>'], deny: [] };
   const broker = createBroker({
     acl: {
       kernels: { publish: { allow: [], deny: [] }, subscribe: { allow: [], deny: [] } },
@@ -112,7 +112,7 @@ async function withSystem(test: (system: StandIn, options: RunnerOptions) => Pro
 const errorOf = ({ progress }: Runner): string | undefined =>
   progress.map((line) => (line.t === 'error' ? line.error.code : undefined)).find((code) => code !== undefined);
 
-describe('the runner', { concurrency: true }, () => {
+describe('the runner', { concurrency: 2 }, () => {
   test('a system that notices nothing is broken, and the fault is gone', async () => {
     await withSystem(async (system, options) => {
       const runner = startRunner(options);
@@ -149,17 +149,17 @@ describe('the runner', { concurrency: true }, () => {
 
   test('Ctrl-C in the middle of a fault undoes it, records the end of the run and exits with 130', async () => {
     await withSystem(async (system, options) => {
-      writeFileSync(options.scenarios[0]!, SCENARIO.replace(', messages: 1500', ''));
+      writeFileSync(options.scenarios[0]!, SCENARIO.replace(', messages: 300', ''));
       const runner = startRunner(options, (line, self) => {
-        if (line.t === 'effect') self.interrupt();
+        if (line.t === 'trial' && line.phase === 'acting') self.interrupt();
       });
       assert.equal(await runner.ended, 130, JSON.stringify(runner.progress.at(-1)));
       const end = system.journal.find(({ name }) => name === 'run:end');
-      assert.deepEqual(end?.name === 'run:end' && { ...end.data, runnerLagMsMax: 0 }, {
-        interrupted: true,
-        cleanup: { ok: true, left: [] },
-        runnerLagMsMax: 0,
-      });
+      assert.ok(end?.name === 'run:end');
+      const { runnerLagMsMax: _, conservation, ...rest } = end.data;
+      assert.deepEqual(rest, { interrupted: true, cleanup: { ok: true, left: [] } });
+      // The stand-in has no broker that could be asked; the workload's own account is whole all the same.
+      assert.deepEqual([conservation?.broker, conservation?.durable?.lost], [null, 0]);
       assert.ok(!system.journal.some(({ name }) => name === 'trial:end'));
     });
   });

@@ -1,5 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { ACTOR_FAULTS, CELL_FAULTS, GraceError, type RunResult, THREAD_FAULTS } from '@grace/contracts';
+import {
+  ACTOR_FAULTS,
+  CELL_FAULTS,
+  type Conservation,
+  GraceError,
+  type RunResult,
+  THREAD_FAULTS,
+} from '@grace/contracts';
 import { type ControlClient, connectControl } from '@grace/control';
 import { cleanUp, sweepLeases } from './cleanup.ts';
 import { createRecorder, type Recorder } from './journal/recorder.ts';
@@ -65,20 +72,29 @@ async function drill(parts: Drill): Promise<RunResult> {
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
     await work().catch((error: unknown) => failures.push(error));
   };
-  await attempt(() => runWaves(parts, waves, permit.id));
+  let conservation: Conservation | null = null;
+  await attempt(async () => {
+    conservation = await runWaves(parts, waves, permit.id);
+  });
   const cleanup = await cleanUp(control, options.home, options.run);
   await attempt(() => control.request('drill.revoke', { id: permit.id }));
   await attempt(() =>
     recorder.append({
       name: 'run:end',
-      data: { interrupted: signal.aborted, cleanup, runnerLagMsMax: Math.round(whole.maxMs()) },
+      data: {
+        interrupted: signal.aborted,
+        cleanup,
+        runnerLagMsMax: Math.round(whole.maxMs()),
+        ...(conservation ? { conservation } : {}),
+      },
     }),
   );
   if (failures.length > 0) throw failures[0];
   return judgeRun(await recorder.read(0), options.run);
 }
 
-async function runWaves(parts: Drill, waves: readonly PlannedWave[], permit: string): Promise<void> {
+/** @returns what became of every message of the workload */
+async function runWaves(parts: Drill, waves: readonly PlannedWave[], permit: string): Promise<Conservation> {
   const { options, control, recorder, lag, report, signal } = parts;
   const { kernels } = await control.request('status', {});
   const ids = kernels.map(({ id }) => id);
@@ -89,12 +105,26 @@ async function runWaves(parts: Drill, waves: readonly PlannedWave[], permit: str
     const quiet = await stretch.close();
     await recorder.append({ name: 'workload:sample', data: quiet });
     const { home, run, actorEntry } = options;
-    const site = { control, recorder, home, run, actorEntry, workload, quiet, lag, permit, report, signal };
+    const site = {
+      control,
+      recorder,
+      home,
+      run,
+      actorEntry,
+      workload,
+      quiet,
+      before: quiet,
+      lag,
+      permit,
+      report,
+      signal,
+    };
     for (const planned of waves) {
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       const { wave, missing } = withNeedsMet(planned, ids);
       await runWave(site, wave, missing);
     }
+    return await workload.conservation();
   } finally {
     await workload.close();
   }

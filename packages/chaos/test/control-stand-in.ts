@@ -143,7 +143,18 @@ export function statusOf(
       error: null,
       ...kernel,
     })),
-    bus: { accepted: 0, handled: 0, rejected: 0, expired: 0, deadLettered: 0, waiting: 0, denied: 0, muted: [] },
+    bus: {
+      accepted: 0,
+      handled: 0,
+      rejected: 0,
+      expired: 0,
+      deadLettered: 0,
+      waiting: 0,
+      denied: 0,
+      muted: [],
+      violations: [],
+      unbalanced: [],
+    },
     ...more,
   };
 }

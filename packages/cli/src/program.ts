@@ -26,9 +26,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<(start: Start) => Command>
   call: async () => (await import('./commands/call.ts')).callCommand,
   tap: async () => (await import('./commands/tap.ts')).tapCommand,
   publish: async () => (await import('./commands/publish.ts')).publishCommand,
+  bus: async () => (await import('./commands/bus.ts')).busCommand,
   stress: async () => (await import('./commands/stress.ts')).stressCommand,
   report: async () => (await import('./commands/report.ts')).reportCommand,
   scenario: async () => (await import('./commands/scenario.ts')).scenarioCommand,
+  approvals: async () => (await import('./commands/governance.ts')).approvalsCommand,
+  policy: async () => (await import('./commands/governance.ts')).policyCommand,
+  secret: async () => (await import('./commands/secret.ts')).secretCommand,
   log: async () => (await import('./commands/log.ts')).logCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
 };

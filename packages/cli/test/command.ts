@@ -7,7 +7,8 @@ import { processesOf } from '../src/stress/leftovers.ts';
 import { killAll, untilGone } from '../src/system/processes.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const cli = join(root, 'dist/cli.js');
+/** GRACE_DIST names another folder of built entries. */
+const cli = join(process.env['GRACE_DIST'] ?? join(root, 'dist'), 'cli.js');
 
 export interface Ended {
   code: number | null;

@@ -141,7 +141,28 @@ describe('a whole system', () => {
     writeFileSync(segment, bytes);
     const { code, stdout } = await bench.run('log', 'verify');
     assert.equal(code, 1);
-    assert.match(stdout, /journal: \d+ problems/);
+    assert.match(stdout, /journal: 1 problem, /);
+    assert.match(stdout, /checksum at \d+\.segment:\d+, record \d+: /);
+  });
+
+  test('has it sealed on order only, and goes on in a new epoch', async () => {
+    const planned = await bench.run('log', 'repair', 'journal');
+    assert.equal(planned.code, 1);
+    assert.match(planned.stdout, /epoch 1 would be sealed/);
+    assert.equal((await bench.run('log', 'verify')).code, 1);
+    const done = await bench.run('log', 'repair', 'journal', '--yes', '--reason', 'a flipped byte');
+    assert.equal(done.code, 0, done.stderr);
+    assert.match(done.stdout, /epoch 1 was sealed; epoch 2 begins with record \d+/);
+    const verified = await bench.run('log', 'verify');
+    assert.equal(verified.code, 0, verified.stdout);
+    assert.match(
+      verified.stdout,
+      /epoch 1 was sealed at .* by grace log repair: \d+ records readable, 1 lost, 0 disputed/,
+    );
+    assert.equal((await bench.run('log', 'repair', '--yes')).code, 0);
+    const { code, stderr } = await bench.run('log', 'repair', 'jurnal');
+    assert.equal(code, 1);
+    assert.match(stderr, /did you mean "journal"/);
   });
 });
 

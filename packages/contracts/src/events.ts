@@ -1,8 +1,10 @@
+import type { BusTotals, UnbalancedFamily } from './envelope.ts';
 import type { WireError } from './errors.ts';
 import type { DrillPermit, FaultLease } from './fault.ts';
 import type { DetectorMethod, Incident } from './incident.ts';
 import type { Condition, KernelState } from './lifecycle.ts';
 import type { CpuMethod, MemoryPressure } from './limits.ts';
+import type { Conservation } from './verdict.ts';
 
 /**
  * The one vocabulary of the journal. `noun:verb`. Status, incidents, reports and verdicts are folds over these records; nothing prints
@@ -105,8 +107,48 @@ export interface EventMap {
   };
 
   'bus:denied': { principal: string; subject: string; count: number; sinceMs: number };
-  'bus:muted': { principal: string; periodMs: number; denied: number; incident?: string };
-  'bus:unmuted': { principal: string };
+  /** `by`: who ordered it; absent: the broker itself. */
+  'bus:muted': { principal: string; periodMs: number; denied: number; level?: number; by?: string; incident?: string };
+  'bus:unmuted': { principal: string; by?: string };
+  'bus:permit': {
+    id: string;
+    principal: string;
+    publish: readonly string[];
+    subscribe: readonly string[];
+    periodMs: number;
+    by: string;
+  };
+  /** `by` absent: its time was over. */
+  'bus:revoke': { id: string; principal: string; by?: string };
+  /** The access rules of the running system were replaced. `applied` false: message_bus was down and starts with them. */
+  'bus:acl': { by: string; principals: number; sha256: string; applied: boolean; ended: number };
+  /** The account of a family does not add up: something was lost or counted twice. Told when it begins and when the difference changes. */
+  'bus:unbalanced': UnbalancedFamily;
+  /** It adds up again; how many families still do not. */
+  'bus:balanced': { family: string; unbalanced: number };
+  /** What waits for a durable consumer passed the mark (`over`), or fell below half of it again. */
+  'bus:backlog': {
+    consumer: string;
+    pattern: string;
+    waiting: number;
+    bytes: number;
+    /** Age of the oldest that waits, ms; null: none waits. */
+    oldestMs: number | null;
+    over: boolean;
+  };
+  /** Durable messages whose last attempt failed; at most one record a second, with how many since the one before, and the last of them. */
+  'bus:dead-letter': { subject: string; consumer: string; attempts: number; reason: string; count: number };
+  /** Dead letters went back to their consumers, or were thrown away, by somebody's order. */
+  'bus:letters': {
+    order: 'replay' | 'purge';
+    by: string;
+    count: number;
+    id?: number;
+    subject?: string;
+    consumer?: string;
+  };
+  /** The storage thread of the bus ended, or could not open its file; or it is back. Meanwhile durable messages wait or are refused. */
+  'bus:storage': { state: 'lost' | 'open'; words: string };
   'bus:statistics': {
     accepted: number;
     handled: number;
@@ -115,6 +157,41 @@ export interface EventMap {
     deadLettered: number;
     waiting: number;
     denied: number;
+  };
+
+  /** Other policies came into force. */
+  'governance:policies': { version: string; former: string | null; by: string; policies: number };
+  /** A file of the policies in force was altered on disk: refused; `restored` says whether its content is back. */
+  'governance:drift': {
+    file: string;
+    what: 'changed' | 'added' | 'removed';
+    /** SHA-256, hex; null: none. */
+    expected: string | null;
+    found: string | null;
+    /** The first line that differs, as found. */
+    line: { number: number; text: string } | null;
+    restored: boolean;
+    version: string;
+  };
+
+  /** A record that must not change has changed on the disk, or is gone in part. `count` problems in all, the first 20 here. */
+  'record:damaged': { ledger: 'immutable_log' | 'journal'; count: number; problems: RecordProblem[] };
+  /**
+   * What became of it. `nothing`: it is whole again by itself; `truncated`: a write that never finished was cut off; `restored`: every entry
+   * was found whole, damaged segments were made again; `sealed`: put away as evidence, and a new epoch begun.
+   */
+  'record:repaired': {
+    ledger: 'immutable_log' | 'journal';
+    action: 'nothing' | 'truncated' | 'restored' | 'sealed';
+    by: string;
+    /** The epoch that is written now. */
+    epoch: number;
+    /** Entries that can be read no more, and those that are not what was acknowledged. */
+    lost: number;
+    disputed: number;
+    /** Segments that were made again. */
+    restored: string[];
+    tookMs: number;
   };
 
   'drill:permit': DrillPermit;
@@ -149,7 +226,23 @@ export interface EventMap {
   'trial:check': { trial: string; check: string; expected: string; observed: string; ok: boolean | null };
   'trial:end': { trial: string; timedOut: boolean; runnerLagMsMax: number };
   'workload:sample': WorkloadSample;
-  'run:end': { interrupted: boolean; cleanup: { ok: boolean; left: string[] }; runnerLagMsMax: number };
+  /** `conservation`: what became of every message of the workload; absent when it was not established. */
+  'run:end': {
+    interrupted: boolean;
+    cleanup: { ok: boolean; left: string[] };
+    runnerLagMsMax: number;
+    conservation?: Conservation;
+  };
+}
+
+/** Where and how a record is not what was written. Kinds: `docs/ledger.md`. */
+export interface RecordProblem {
+  kind: string;
+  segment: string;
+  /** Byte of the segment. */
+  offset: number;
+  seq?: number;
+  message: string;
 }
 
 export type EventName = keyof EventMap;
@@ -212,6 +305,8 @@ export interface TrialStart {
   severity: string;
   lease: string;
   correlation: string;
+  /** What else an incident of this fault may be about. */
+  also?: string[];
   expect: TrialExpectation;
 }
 
@@ -241,9 +336,27 @@ export interface WorkloadSample {
   toMono: number;
   /** Numbered messages: published and accepted, handled, refused with a code, not handled by the end of the sample. */
   messages: { accepted: number; handled: number; rejected: number; lost: number };
+  /** Numbered durable messages, likewise; `repeated` were brought more than once, which at-least-once allows. */
+  durable?: { accepted: number; handled: number; rejected: number; repeated: number; lost: number };
+  /** From the publish of a numbered message to its arrival, over the bus; durable ones are not among them. */
+  roundTrips?: { count: number; p50Ms: number; p99Ms: number };
+  /** The broker's own counters over the same stretch, and where they do not fit the workload's; null: not comparable, for this reason. */
+  broker?: BrokerReading;
   /** Calls to kernels that no trial of the moment disturbs; `excused` failed on one that a trial does disturb, and counts for nothing. */
   verbs: { ok: number; failed: number; excused?: number; p50Ms: number; p99Ms: number };
   appends: { ok: number; failed: number };
+}
+
+/** What the broker counted from the beginning of a stretch to its end. */
+export interface BrokerReading {
+  /** Differences; `waiting` is what waits at the end. Null: it did not answer, or was restarted in between. */
+  totals: Omit<BusTotals, 'denied'> | null;
+  /** accepted - (handled + rejected + expired + deadLettered + waiting), at the end: what the broker itself cannot account for. */
+  unaccounted: number | null;
+  /** Where its counters contradict what the workload counted itself; null: they could not be compared. */
+  differences: string[] | null;
+  /** Why something here is null. */
+  why: string | null;
 }
 
 /** All names, for checks at the border. The `satisfies` keeps it complete. */
@@ -282,7 +395,20 @@ export const EVENT_NAMES = Object.keys({
   'bus:denied': 1,
   'bus:muted': 1,
   'bus:unmuted': 1,
+  'bus:permit': 1,
+  'bus:revoke': 1,
+  'bus:acl': 1,
+  'bus:unbalanced': 1,
+  'bus:letters': 1,
+  'bus:balanced': 1,
+  'bus:backlog': 1,
+  'bus:dead-letter': 1,
+  'bus:storage': 1,
   'bus:statistics': 1,
+  'governance:policies': 1,
+  'governance:drift': 1,
+  'record:damaged': 1,
+  'record:repaired': 1,
   'drill:permit': 1,
   'drill:revoke': 1,
   'fault:lease': 1,
@@ -314,6 +440,21 @@ export const RUNNER_EVENTS: readonly EventName[] = EVENT_NAMES.filter(
 
 /** Records a kernel may report, by kernel. Everything else is refused. */
 export const KERNEL_EVENTS: Readonly<Record<string, readonly EventName[]>> = {
-  message_bus: ['bus:denied', 'bus:muted', 'bus:unmuted', 'bus:statistics'],
+  message_bus: [
+    'bus:denied',
+    'bus:muted',
+    'bus:unmuted',
+    'bus:permit',
+    'bus:revoke',
+    'bus:unbalanced',
+    'bus:letters',
+    'bus:balanced',
+    'bus:backlog',
+    'bus:dead-letter',
+    'bus:storage',
+    'bus:statistics',
+  ],
   self_healing: ['playbook:start', 'playbook:step', 'playbook:end'],
+  governance: ['governance:policies', 'governance:drift'],
+  immutable_log: ['record:damaged', 'record:repaired'],
 };

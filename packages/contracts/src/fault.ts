@@ -14,10 +14,11 @@ export const THREAD_FAULTS = [
   'huge_allocation',
   'uncaught_throw',
   'process_exit',
+  'torn_write',
 ] as const;
 export const CELL_FAULTS = ['segmentation_fault', 'agent_block'] as const;
 /** Faults of the laboratory's own actors: processes outside the system. */
-export const ACTOR_FAULTS = ['acl_spam', 'cpu_hog'] as const;
+export const ACTOR_FAULTS = ['acl_spam', 'cpu_hog', 'topic_flood', 'log_damage'] as const;
 
 export type ThreadFault = (typeof THREAD_FAULTS)[number];
 export type CellFault = (typeof CELL_FAULTS)[number];
@@ -47,6 +48,6 @@ export interface DrillPermit {
   faults: readonly FaultKind[];
   /** Monotonic ms. */
   untilMono: number;
-  /** The armed boot, until the governance kernel issues permits. */
+  /** `governance`; `armed boot` in a system without it. */
   issuer: string;
 }

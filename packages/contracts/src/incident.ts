@@ -16,6 +16,9 @@ export type IncidentKind =
   | 'memory_pressure'
   | 'flooding'
   | 'acl_violation'
+  | 'bus_unbalanced'
+  | 'queue_backlog'
+  | 'record_damaged'
   | 'quarantine';
 
 export interface Incident {

@@ -1,7 +1,17 @@
 import type { Criticality, RestartClass } from './lifecycle.ts';
 
 /** Commands a kernel may be granted to ask of the supervisor over its control lane. */
-export const SUPERVISOR_COMMANDS = ['restart', 'isolate', 'throttle', 'probe', 'status', 'incident'] as const;
+export const SUPERVISOR_COMMANDS = [
+  'restart',
+  'isolate',
+  'throttle',
+  'probe',
+  'status',
+  'incident',
+  'journal',
+  'verbs',
+  'call',
+] as const;
 export type SupervisorCommand = (typeof SUPERVISOR_COMMANDS)[number];
 
 /**

@@ -13,6 +13,8 @@ export interface SystemPlan {
   acl: AclDocument;
   safeguards: Safeguards;
   settings: SystemSettings;
+  /** The grace.yaml it was compiled from, absolute; the file need not exist. Read again by `grace bus reload`. */
+  configFile: string;
   /** Compiled entry files, absolute. */
   entries: { guardian: string; supervisor: string; cell: string; thread: string };
   /** Files of playbooks and scenarios in force, absolute. */
@@ -74,11 +76,15 @@ export const HOME = {
   controlSocket: 'run/control.sock',
   busSocket: 'run/bus.sock',
   busKey: 'run/bus.key',
+  /** Access rules given to a running system, instead of the plan's. */
+  acl: 'run/acl.json',
   cells: 'run/cells',
   journal: 'journal',
   logs: 'logs',
   state: 'state',
   evidence: 'evidence',
+  /** Where api_server listens, while it does. */
+  api: 'state/api_server/api.json',
 } as const;
 
 /** Exit code of a supervisor or cell that could not start because the disk of its home is full: it has nowhere to write a reason. */

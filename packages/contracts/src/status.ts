@@ -1,4 +1,4 @@
-import type { BusTotals, MutedPrincipal } from './envelope.ts';
+import type { BusTotals, BusViolations, MutedPrincipal, UnbalancedFamily } from './envelope.ts';
 import type { WireError } from './errors.ts';
 import type { Condition, KernelState } from './lifecycle.ts';
 import type { KernelLimits } from './manifest.ts';
@@ -33,7 +33,13 @@ export interface StatusDocument {
     kernels: string[];
   }[];
   kernels: KernelStatus[];
-  bus: BusTotals & { muted: MutedPrincipal[] };
+  bus: BusTotals & {
+    muted: MutedPrincipal[];
+    /** Principals that were denied something or are muted, most denied first. */
+    violations: BusViolations[];
+    /** Families whose account does not add up; must be empty. */
+    unbalanced: UnbalancedFamily[];
+  };
 }
 
 export interface KernelStatus {

@@ -40,10 +40,34 @@ export interface TrialResult {
     waiting: number;
     lost: number;
   };
+  /** The same counters from each side by itself, and where the two contradict each other; absent in journals of older versions. */
+  conservation?: Conservation;
   latency: { quietP99Ms: number | null; duringP99Ms: number | null };
   evidence: string[];
   /** First and last journal record of the trial. */
   records: { from: number; to: number };
+}
+
+export interface MessageCounters {
+  accepted: number;
+  handled: number;
+  rejected: number;
+  expired: number;
+  deadLettered: number;
+  waiting: number;
+  /** Accepted, and none of the others. */
+  lost: number;
+}
+
+/** `workload` and `durable`: what the workload counted of its own messages. `broker`: what the broker counted of everybody's. */
+export interface Conservation {
+  workload: MessageCounters;
+  durable: MessageCounters | null;
+  broker: MessageCounters | null;
+  /** Empty: they agree. Null: they could not be compared. */
+  differences: string[] | null;
+  /** Why `broker` or `differences` is null. */
+  why: string | null;
 }
 
 export interface WaveResult {
@@ -82,6 +106,8 @@ export interface RunResult {
     escalations: number;
     falseRestarts: number;
     lostMessages: number;
+    /** Over the whole run; absent in journals of older versions. */
+    conservation?: Conservation;
   };
   /** Detectors that never fired in the whole run. */
   silentDetectors: DetectorMethod[];

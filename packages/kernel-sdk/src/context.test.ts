@@ -20,7 +20,7 @@ test('a context holds what is documented, and nothing of its host', async (t) =>
   await openBed(t).host(kernel);
   assert.deepEqual(Object.keys(context()).sort(), [
     ...['broker', 'bus', 'call', 'clock', 'config', 'every', 'id', 'incarnation', 'log', 'onNeed', 'onPressure'],
-    ...['signal', 'stateDir', 'store', 'supervisor'],
+    ...['secrets', 'signal', 'stateDir', 'store', 'supervisor'],
   ]);
 });
 

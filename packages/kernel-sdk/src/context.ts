@@ -1,7 +1,8 @@
 import type { BusClient } from '@grace/bus/client';
-import { type Clock, GraceError } from '@grace/contracts';
+import { type Clock, GraceError, type Redactor } from '@grace/contracts';
 import type { BrokerAccess, KernelContext, KernelLog, SupervisorAccess } from './kernel.ts';
 import type { Listeners } from './listeners.ts';
+import { createSecretAccess } from './secret-access.ts';
 import type { KernelStore } from './store.ts';
 
 export interface ContextParts {
@@ -17,6 +18,7 @@ export interface ContextParts {
   supervisor: SupervisorAccess;
   broker: BrokerAccess | null;
   listeners: Listeners;
+  redactor: Redactor;
 }
 
 /** Deadline of `ctx.call` where the kernel gives none, ms. */
@@ -26,7 +28,8 @@ const CALL_DEADLINE_MS = 5000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export function createContext(parts: ContextParts): KernelContext {
-  const { id, incarnation, config, stateDir, bus, store, log, clock, signal, supervisor, broker, listeners } = parts;
+  const { id, incarnation, config, stateDir, bus, store, log, clock, signal, supervisor, broker, listeners, redactor } =
+    parts;
   return {
     id,
     incarnation,
@@ -37,6 +40,7 @@ export function createContext(parts: ContextParts): KernelContext {
     log,
     clock,
     signal,
+    secrets: createSecretAccess(bus, redactor),
     supervisor,
     broker,
     onPressure: listeners.onPressure,

@@ -1,6 +1,7 @@
 import type { BusConnection } from '@grace/bus/client';
 import { didYouMean, GraceError, type VerbMeta } from '@grace/contracts';
 import { type ContextParts, createContext } from './context.ts';
+import { guardBus } from './guarded-bus.ts';
 import type { KernelDefinition, KernelInstance, Verb } from './kernel.ts';
 import { createStore } from './store.ts';
 
@@ -35,6 +36,8 @@ const ANNOUNCE_DEADLINE_MS = 1000;
  */
 export async function hostKernel(definition: KernelDefinition, parts: HostParts): Promise<HostedKernel> {
   const ending = new AbortController();
+  const { redactor } = parts;
+  guardBus(parts.bus, redactor);
   const store = createStore(parts.stateDir);
   const startedMono = parts.clock.monoMs();
   const ctx = createContext({ ...parts, store, signal: ending.signal });
@@ -44,7 +47,7 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
     } catch (error) {
       ending.abort();
       store.close();
-      throw error;
+      throw redactor.error(error);
     }
   };
   const instance = await begin();
@@ -75,7 +78,11 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
     handled++;
     parts.onWork();
     parts.log.debug(`verb ${verb}`, { from: meta.from });
-    return await verbs[verb]!(input, meta);
+    try {
+      return await verbs[verb]!(input, meta);
+    } catch (error) {
+      throw redactor.error(error);
+    }
   };
 
   await announceVerbs(parts, invoke, ending.signal);
@@ -97,7 +104,11 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
     async probe() {
       parts.onWork();
       parts.log.trace('probe');
-      return await instance.probe();
+      try {
+        return redactor.value(await instance.probe());
+      } catch (error) {
+        throw redactor.error(error);
+      }
     },
     drain() {
       finished ??= finish();

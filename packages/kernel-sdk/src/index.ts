@@ -12,6 +12,8 @@ export {
   type KernelDefinition,
   type KernelInstance,
   type KernelLog,
+  type LeasedSecret,
+  type SecretAccess,
   type SupervisorAccess,
   type Verb,
 } from './kernel.ts';

@@ -46,6 +46,8 @@ export interface KernelContext {
     input?: unknown,
     options?: { deadlineMs?: number; correlation?: string },
   ): Promise<unknown>;
+  /** Secrets of this system that were granted to this kernel. */
+  readonly secrets: SecretAccess;
   /**
    * Runs `work` every `ms`, never twice at once; an error is logged, not lost. Ends with the kernel.
    * @throws GraceError `BAD_INPUT` when `ms` is not from 1 to 2^31-1
@@ -69,6 +71,27 @@ export interface KernelLog {
   info(message: string, fields?: Record<string, unknown>): void;
   warn(message: string, fields?: Record<string, unknown>): void;
   error(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface SecretAccess {
+  /**
+   * Leases a secret from secret_manager. From then on its value is left out of whatever this thread logs, prints, reports, publishes or
+   * throws. Ask again when the lease ends, or when `kernel.secret_manager.event.rotated` names it.
+   * @throws GraceError `NOT_FOUND`, `FORBIDDEN`, or what the bus or the policies answer
+   */
+  get(name: string, options?: { version?: number; leaseMs?: number; deadlineMs?: number }): Promise<LeasedSecret>;
+  /** The same care for a value that came from elsewhere. False: shorter than 8 characters, it cannot be told from ordinary text. */
+  know(value: string): boolean;
+}
+
+/** What secret_manager's verb `get` answers. */
+export interface LeasedSecret {
+  name: string;
+  value: string;
+  version: number;
+  lease: string;
+  /** Wall time, ISO 8601. */
+  expires: string;
 }
 
 export interface SupervisorAccess {

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type Broker, createBroker } from '@grace/bus/broker';
 import { type BusConnection, createBusClient } from '@grace/bus/client';
-import { type AclDocument, GraceError, systemClock, type VerbEndpoint } from '@grace/contracts';
+import { type AclDocument, createRedactor, GraceError, systemClock, type VerbEndpoint } from '@grace/contracts';
 import * as Comlink from 'comlink';
 import { type HostedKernel, type HostParts, hostKernel } from '../src/host.ts';
 import type { KernelDefinition, KernelLog } from '../src/kernel.ts';
@@ -67,6 +67,7 @@ export function openBed(t: TestContext): Bed {
         supervisor: { command: async () => {}, report: () => {} },
         broker: null,
         listeners: createListeners(recordLog([])),
+        redactor: createRedactor(),
         onWork: () => {},
         ...parts,
       });

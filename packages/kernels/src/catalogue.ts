@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { completeManifest, type KernelManifest, type ManifestSource } from '@grace/contracts';
+import { manifest as clarityFramework } from './clarity_framework/manifest.ts';
+import { manifest as governance } from './governance/manifest.ts';
 import { manifest as healthMonitor } from './health_monitor/manifest.ts';
 import { manifest as immutableLog } from './immutable_log/manifest.ts';
 import { manifest as infrastructureManager } from './infrastructure_manager/manifest.ts';
@@ -7,14 +9,20 @@ import { manifest as librarian } from './librarian/manifest.ts';
 import { manifest as memoryFusion } from './memory_fusion/manifest.ts';
 import { manifest as messageBus } from './message_bus/manifest.ts';
 import { manifest as scheduler } from './scheduler/manifest.ts';
+import { manifest as secretManager } from './secret_manager/manifest.ts';
 import { manifest as selfHealing } from './self_healing/manifest.ts';
 import { manifest as triggerMesh } from './trigger_mesh/manifest.ts';
+import { manifest as verificationFramework } from './verification_framework/manifest.ts';
 
 /** The kernels the product brings: those that do their job, and no others. This is the only list. */
 const KERNELS: readonly ManifestSource[] = [
   messageBus,
   immutableLog,
+  governance,
   selfHealing,
+  clarityFramework,
+  verificationFramework,
+  secretManager,
   infrastructureManager,
   memoryFusion,
   librarian,

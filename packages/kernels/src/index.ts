@@ -4,5 +4,9 @@
  * readers of the files they are configured with, which the composition root checks once for all.
  */
 export { catalogue } from './catalogue.ts';
+export { checkPolicies } from './governance/policies/check.ts';
+export { versionOf as policyVersion } from './governance/policies/policy-set.ts';
+export { readFiles as readPolicyFiles, readSources as readPolicySources } from './governance/policies/sources.ts';
 export { parsePlaybook } from './self_healing/playbook/parse.ts';
 export { parseTriggers } from './trigger_mesh/rules/file.ts';
+export { parseInvariants } from './verification_framework/rules/file.ts';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   close,
   closeSync,
@@ -12,7 +13,7 @@ import {
   write,
   writeSync,
 } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 /** What the ledger asks of a file system. Tests put one behind it that tears, shortens and fails. */
@@ -22,12 +23,25 @@ export interface FileLayer {
   /** `create` makes it, or empties it when it is there. */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<LedgerFile>;
   remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Nobody is to write into it any more. */
+  protect(path: string): Promise<void>;
+  /** Which file has this name now, how large it is, and when it was last changed in any way; null when there is none. */
+  look(path: string): Promise<FileLook | null>;
   /** Makes names that were created or removed in the folder durable. */
   syncFolder(path: string): Promise<void>;
   /** `open` with `create`, before it returns. */
   createNow(path: string): LedgerFile;
   /** `syncFolder`, before it returns. */
   syncFolderNow(path: string): void;
+}
+
+export interface FileLook {
+  bytes: number;
+  /** Device and inode: another one is another file. */
+  identity: string;
+  /** Of content or attributes; unlike the time of the last write, nobody can set it back. */
+  changedMs: number;
 }
 
 export interface LedgerFile {
@@ -39,6 +53,8 @@ export interface LedgerFile {
   /** Makes content and length durable. */
   sync(): Promise<void>;
   size(): Promise<number>;
+  /** Of the file itself, whatever its name is now. */
+  identity(): Promise<string>;
   close(): Promise<void>;
   /** The same before it returns, for writers that must not wait a turn. */
   readonly now: {
@@ -57,6 +73,17 @@ export const diskFiles: FileLayer = {
   list: (folder) => readdir(folder),
   open: async (path, mode) => fileOf(await open(path, FLAGS[mode], 0o600)),
   remove: (path) => unlink(path),
+  rename: (from, to) => rename(from, to),
+  protect: (path) => chmod(path, 0o400),
+  async look(path) {
+    try {
+      const found = await stat(path);
+      return { bytes: found.size, identity: identityOf(found), changedMs: found.ctimeMs };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+  },
   async syncFolder(path) {
     const folder = await open(path, 'r');
     try {
@@ -76,6 +103,8 @@ export const diskFiles: FileLayer = {
   },
 };
 
+const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
+
 function fileOf(handle: FileHandle): LedgerFile {
   return {
     write: async (bytes, position) => (await handle.write(bytes, 0, bytes.length, position)).bytesWritten,
@@ -83,6 +112,7 @@ function fileOf(handle: FileHandle): LedgerFile {
     truncate: (length) => handle.truncate(length),
     sync: () => handle.datasync(),
     size: async () => (await handle.stat()).size,
+    identity: async () => identityOf(await handle.stat()),
     close: () => handle.close(),
     now: nowOf(handle.fd),
   };
@@ -97,6 +127,7 @@ function fileOfDescriptor(fd: number): LedgerFile {
     truncate: (length) => promisify(ftruncate)(fd, length),
     sync: () => promisify(fdatasync)(fd),
     size: async () => (await promisify(fstat)(fd)).size,
+    identity: async () => identityOf(await promisify(fstat)(fd)),
     close: () => promisify(close)(fd),
     now: nowOf(fd),
   };
@@ -108,6 +139,31 @@ function nowOf(fd: number): LedgerFile['now'] {
     truncate: (length) => ftruncateSync(fd, length),
     sync: () => fdatasyncSync(fd),
   };
+}
+
+/** The whole of a small file; null when there is none. */
+export async function readSmall(files: FileLayer, path: string, bytesMax: number): Promise<Buffer | null> {
+  if ((await files.look(path)) === null) return null;
+  const file = await files.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(Math.min(await file.size(), bytesMax));
+    return bytes.subarray(0, await readFully(file, bytes, 0));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes a small file, whole or not at all, durably but for its name. */
+export async function writeSmall(files: FileLayer, path: string, content: string | Uint8Array): Promise<void> {
+  const made = `${path}.new`;
+  const file = await files.open(made, 'create');
+  try {
+    await writeAll(file, typeof content === 'string' ? Buffer.from(content) : content, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await files.rename(made, path);
 }
 
 /** Writes all of `bytes`, however many calls the file system needs for it. */
@@ -139,4 +195,49 @@ export async function readFully(file: LedgerFile, into: Uint8Array, position: nu
     done += got;
   }
   return done;
+}
+
+const COPY_BYTES = 256 * 1024;
+
+/** The content of a file, piece by piece; each piece is used again for the next one. */
+async function* piecesOf(file: LedgerFile): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafe(COPY_BYTES);
+  for (let position = 0; ; ) {
+    const got = await readFully(file, buffer, position);
+    if (got > 0) yield buffer.subarray(0, got);
+    if (got < buffer.length) return;
+    position += got;
+  }
+}
+
+/** SHA-256 of the content, hex. */
+export async function digestOfFile(files: FileLayer, path: string): Promise<string> {
+  const file = await files.open(path, 'read');
+  try {
+    const hash = createHash('sha256');
+    for await (const piece of piecesOf(file)) hash.update(piece);
+    return hash.digest('hex');
+  } finally {
+    await file.close();
+  }
+}
+
+/** Copies the content, durably but for the name. */
+export async function copyFile(files: FileLayer, from: string, to: string): Promise<void> {
+  const source = await files.open(from, 'read');
+  try {
+    const target = await files.open(to, 'create');
+    try {
+      let position = 0;
+      for await (const piece of piecesOf(source)) {
+        await writeAll(target, piece, position);
+        position += piece.length;
+      }
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
 }

@@ -4,7 +4,8 @@ import { crc32 } from 'node:zlib';
 /**
  * A segment file is a header of 64 bytes and records behind each other. Numbers are little-endian.
  *
- * header   0 magic (8) · 8 CRC-32 of bytes 12-63 · 12 format · 16 first seq (u64) · 24 created, ms (u64) · 32 hash before the first record
+ * header   0 magic (8) · 8 CRC-32 of bytes 12-63 · 12 format · 16 first seq (u48) · 22, 30 records of the segment before (two u16, low first)
+ *          24 created, ms (u48) · 32 hash before the first record
  * record   0 CRC-32 of all that follows · 4 payload bytes · 8 seq (u64) · 16 time, ms (u48) · 22 kind · 23 mark · 24 place in its batch
  *          28 hash of the previous record · 60 payload · then the SHA-256 of bytes 4 to the end of the payload
  *
@@ -23,15 +24,20 @@ const FORMAT = 1;
 const PAYLOAD_AT = 60;
 const HASH_BYTES = 32;
 const MARK = 0xa7;
-const KINDS = ['data', 'recovery'] as const;
+const KINDS = ['data', 'recovery', 'seal', 'repair'] as const;
 
-/** `recovery`: written by the ledger itself after it cut off a torn tail; its payload is JSON and says what was cut. */
+/**
+ * All but `data` are written by the ledger itself; their payload is JSON. `recovery`: what was cut off, a tail that was torn. `seal`: the
+ * first record of an epoch, about the one before it. `repair`: which segments were made again from the mirror.
+ */
 export type RecordKind = (typeof KINDS)[number];
 
 export interface SegmentHeader {
   firstSeq: number;
   createdMs: number;
   previousHash: string;
+  /** How many records the segment before has, so that a cut end and a missing segment are told apart; 0: there is none, or it is not told. */
+  previousRecords: number;
 }
 
 export interface RecordDraft {
@@ -45,8 +51,10 @@ export function encodeHeader(header: SegmentHeader): Buffer {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
   MAGIC.copy(bytes, 0);
   bytes.writeUInt32LE(FORMAT, 12);
-  bytes.writeBigUInt64LE(BigInt(header.firstSeq), 16);
-  bytes.writeBigUInt64LE(BigInt(header.createdMs), 24);
+  bytes.writeUIntLE(header.firstSeq, 16, 6);
+  bytes.writeUIntLE(header.createdMs, 24, 6);
+  bytes.writeUInt16LE(header.previousRecords & 0xffff, 22);
+  bytes.writeUInt16LE((header.previousRecords >>> 16) & 0xffff, 30);
   bytes.write(header.previousHash, 32, HASH_BYTES, 'hex');
   bytes.writeUInt32LE(crc32(bytes.subarray(12)), 8);
   return bytes;
@@ -58,8 +66,9 @@ export function decodeHeader(bytes: Buffer): SegmentHeader | null {
   if (bytes.readUInt32LE(8) !== crc32(bytes.subarray(12, SEGMENT_HEADER_BYTES))) return null;
   if (bytes.readUInt32LE(12) !== FORMAT) return null;
   return {
-    firstSeq: Number(bytes.readBigUInt64LE(16)),
-    createdMs: Number(bytes.readBigUInt64LE(24)),
+    firstSeq: bytes.readUIntLE(16, 6),
+    createdMs: bytes.readUIntLE(24, 6),
+    previousRecords: bytes.readUInt16LE(22) + bytes.readUInt16LE(30) * 2 ** 16,
     previousHash: bytes.toString('hex', 32, SEGMENT_HEADER_BYTES),
   };
 }

@@ -8,7 +8,8 @@ import { readAll } from '../test/records.ts';
 import { openLedger, verifyLedger } from './index.ts';
 
 const APPENDER = fileURLToPath(new URL('../test/appender.ts', import.meta.url));
-const KILLS = 32;
+/** Thousands by command: `GRACE_KILLS=5000`. */
+const KILLS = Number(process.env['GRACE_KILLS'] ?? 32);
 
 test(`${KILLS} times kill -9 while appending: no acknowledged record is lost, and the ledger verifies`, (t) =>
   killAgainAndAgain(t, 'acknowledged'));

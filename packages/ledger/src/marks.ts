@@ -11,6 +11,8 @@ const SPACING_BYTES = 64 * 1024;
 
 /** Where some records begin, so that a read does not walk a whole segment: each segment's first, and one about every 64 KiB. */
 export class Marks {
+  /** All of them, in order. */
+  readonly segments: SegmentName[] = [];
   readonly #marks: Mark[] = [];
 
   constructor(segments: readonly SegmentName[]) {
@@ -18,6 +20,7 @@ export class Marks {
   }
 
   open(segment: SegmentName): void {
+    this.segments.push(segment);
     this.#marks.push({ seq: segment.firstSeq, segment, offset: SEGMENT_HEADER_BYTES });
   }
 

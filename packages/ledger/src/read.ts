@@ -1,23 +1,17 @@
 import type { GraceError } from '@grace/contracts';
 import { Chain } from './chain.ts';
+import { awaitSealing, epochAfter, listSealed, type SealedEpoch } from './epoch/epochs.ts';
+import { readSealed } from './epoch/read-sealed.ts';
 import { corrupt, storageError } from './failure.ts';
 import { diskFiles, type FileLayer, type LedgerFile } from './files.ts';
-import { field, type RecordKind, SEGMENT_HEADER_BYTES, toHex } from './format.ts';
+import { field, SEGMENT_HEADER_BYTES } from './format.ts';
 import { type Mark, Marks } from './marks.ts';
+import { type LedgerRecord, recordAt } from './record.ts';
 import { listSegments, readHeader, type SegmentName } from './segments.ts';
 import { isTorn, isTornHeader, readRest } from './tail.ts';
 import { type Visit, walkRecords } from './walk.ts';
 
-/** One record as it was read: its checksum, its hash and its link to the record before it have been computed again. */
-export interface LedgerRecord {
-  seq: number;
-  /** Wall time of the append, ms. */
-  atMs: number;
-  kind: RecordKind;
-  payload: Uint8Array;
-  /** SHA-256, hex. */
-  hash: string;
-}
+export type { LedgerRecord } from './record.ts';
 
 export interface ReadRange {
   from: number;
@@ -25,6 +19,8 @@ export interface ReadRange {
   /** The newest record the caller may see; a reader without the writer's knowledge reads to the end. */
   until?: number;
   marks?: Marks;
+  /** The epochs before the present one, as far as the caller knows them already. */
+  sealed?: readonly SealedEpoch[];
 }
 
 const PAGE_RECORDS = 256;
@@ -32,14 +28,28 @@ const PAGE_BYTES = 1024 ** 2;
 const CHUNK_BYTES = 128 * 1024;
 
 /**
- * Records in order, from disk. A torn tail of the newest segment is where a live writer is writing: the reader ends before it.
+ * Records in order, from disk, epoch by epoch; what was lost with a sealed epoch is not there. A torn tail of the newest segment is where
+ * a live writer is writing: the reader ends before it.
  * @throws GraceError `LEDGER_CORRUPT` at a record that is not what was written
  */
 export async function* readRecords(files: FileLayer, dir: string, range: ReadRange): AsyncGenerator<LedgerRecord> {
   const from = Math.max(1, range.from);
   const until = Math.min(range.until ?? Number.POSITIVE_INFINITY, from + range.limit - 1);
   if (until < from) return;
-  let place = (range.marks ?? new Marks((await listSegments(files, dir)).segments)).before(from);
+  if (!range.sealed) await awaitSealing(files, dir);
+  const sealed = range.sealed ?? (await listSealed(files, dir));
+  for (const epoch of sealed) yield* readSealed(files, epoch, { from, until });
+  const { base } = await epochAfter(files, dir, sealed);
+  if (until > base.seq) yield* readEpoch(files, dir, { from: Math.max(from, base.seq + 1), until }, range.marks);
+}
+
+async function* readEpoch(
+  files: FileLayer,
+  dir: string,
+  { from, until }: { from: number; until: number },
+  marks: Marks | undefined,
+): AsyncGenerator<LedgerRecord> {
+  let place = (marks ?? new Marks((await listSegments(files, dir)).segments)).before(from);
   let hash: string | null = null;
   while (place !== null) {
     const segment: SegmentName = place.segment;
@@ -146,16 +156,6 @@ class SegmentReader {
     this.isFlawed = walk.flaw !== null;
     return walk.stopped;
   }
-}
-
-function recordAt(bytes: Buffer, at: number): LedgerRecord {
-  return {
-    seq: field.seq(bytes, at),
-    atMs: field.atMs(bytes, at),
-    kind: field.kind(bytes, at)!,
-    payload: field.payload(bytes, at),
-    hash: toHex(field.hash(bytes, at)),
-  };
 }
 
 async function successor(files: FileLayer, dir: string, segment: SegmentName): Promise<SegmentName | null> {

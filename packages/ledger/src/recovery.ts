@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type FileLayer, readFully, writeAll } from './files.ts';
+import { type FileLayer, readFully, writeSmall } from './files.ts';
 import type { RecordDraft } from './format.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 import { withFile } from './segments.ts';
@@ -16,23 +16,29 @@ const INTENT = 'truncation.json';
 
 /**
  * Cuts off a torn tail and records the cut as the next entry. These are two steps, and the process may die between them; so the intent is
- * written first and removed last, and no cut goes unrecorded.
+ * written first and removed last, and no cut goes unrecorded. `due` are entries that come before that of the cut.
  */
 export async function recover(
   files: FileLayer,
   dir: string,
   standing: Standing,
   writer: SegmentWriter,
+  due: readonly RecordDraft[] = [],
 ): Promise<Truncation | null> {
   const announced = await readIntent(files, dir);
-  if (!standing.torn && !announced) return null;
+  if (!standing.torn && !announced) {
+    if (due.length > 0) await writer.commit(due);
+    return null;
+  }
   const truncation = standing.torn ? mergeTruncations(standing.torn, announced) : announced!;
   if (standing.torn) {
     await announce(files, dir, truncation);
     if (standing.torn.offset > 0) await writer.cut();
     else await files.remove(standing.torn.segment.path);
   }
-  if (standing.torn || !isRecorded(truncation, standing)) await writer.commit(...recoveryBatch(truncation));
+  const isDue = standing.torn !== null || !isRecorded(truncation, standing);
+  const batch = isDue ? [...due, ownRecord('recovery', truncation)] : due;
+  if (batch.length > 0) await writer.commit(batch);
   await files.remove(join(dir, INTENT));
   await files.syncFolder(dir);
   return truncation;
@@ -46,13 +52,7 @@ function mergeTruncations(torn: NonNullable<Standing['torn']>, announced: Trunca
 }
 
 async function announce(files: FileLayer, dir: string, truncation: Truncation): Promise<void> {
-  const file = await files.open(join(dir, INTENT), 'create');
-  try {
-    await writeAll(file, Buffer.from(JSON.stringify(truncation)), 0);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await writeSmall(files, join(dir, INTENT), JSON.stringify(truncation));
   await files.syncFolder(dir);
 }
 
@@ -74,7 +74,8 @@ function isRecorded(truncation: Truncation, standing: Standing): boolean {
   return told.segment === truncation.segment && told.offset === truncation.offset;
 }
 
-function recoveryBatch(truncation: Truncation): [RecordDraft[]] {
-  const payload = JSON.stringify(truncation);
-  return [[{ payload, payloadBytes: Buffer.byteLength(payload), atMs: Date.now(), kind: 'recovery' }]];
+/** An entry of the ledger itself. */
+export function ownRecord(kind: RecordDraft['kind'], content: unknown): RecordDraft {
+  const payload = JSON.stringify(content);
+  return { payload, payloadBytes: Buffer.byteLength(payload), atMs: Date.now(), kind };
 }

@@ -2,15 +2,27 @@ import { join } from 'node:path';
 import type { Appended } from './append-queue.ts';
 import { storageError } from './failure.ts';
 import { type FileLayer, type LedgerFile, writeAll, writeAllNow } from './files.ts';
-import { encodeHeader, encodeRecord, RECORD_OVERHEAD_BYTES, type RecordDraft, SEGMENT_HEADER_BYTES } from './format.ts';
-import type { Marks } from './marks.ts';
-import { segmentName } from './segments.ts';
+import {
+  encodeHeader,
+  encodeRecord,
+  GENESIS_HASH,
+  RECORD_OVERHEAD_BYTES,
+  type RecordDraft,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from './format.ts';
+import { Marks } from './marks.ts';
+import { type SegmentName, segmentName } from './segments.ts';
 import type { Standing } from './standing.ts';
 
 export interface WriterSettings {
   dir: string;
   segmentBytes: number;
+  /** A segment that is older gets no further batch. */
+  segmentAgeMs: number;
   sync: boolean;
+  /** Told of the newest record that has become durable. */
+  onDurable?: (last: Appended) => void;
 }
 
 interface Encoded {
@@ -26,36 +38,58 @@ interface Encoded {
  * A failed batch leaves bytes behind that are cut off before anything else is written; until that has worked nothing is accepted.
  */
 export class SegmentWriter {
-  last: { seq: number; hash: string };
+  last: Appended = { seq: 0, hash: GENESIS_HASH };
+  marks = new Marks([]);
   readonly #files: FileLayer;
   readonly #settings: WriterSettings;
-  readonly #marks: Marks;
   #file: LedgerFile | null = null;
   #length = 0;
+  /** Of the segment that is open. */
+  #segment: SegmentName | null = null;
+  #createdMs = 0;
+  /** Bytes of the batch that is being written, behind `#length`. */
+  #underWay = 0;
   /** Bytes behind `#length` may exist that belong to nobody. */
   #dirty = false;
   /** The next batch begins a new segment. Stays set until one exists: its name is taken from the next seq, so no record may go elsewhere. */
   #rollDue = true;
   #ahead: Encoded | null = null;
   /** The newest record that is known to be durable; only `put` lets records be newer. */
-  #durableSeq: number;
+  #durableSeq = 0;
   #syncing: Promise<void> = Promise.resolve();
   /** Two in turn: one is being written while the next batch is encoded into the other. */
   #buffers: [Buffer, Buffer] = [Buffer.allocUnsafe(0), Buffer.allocUnsafe(0)];
 
-  constructor(files: FileLayer, settings: WriterSettings, standing: Standing) {
+  constructor(files: FileLayer, settings: WriterSettings) {
     this.#files = files;
     this.#settings = settings;
-    this.#marks = standing.marks;
-    this.last = standing.last;
-    this.#durableSeq = standing.last.seq;
   }
 
-  /** Goes on in the newest segment. */
-  async resume(tail: NonNullable<Standing['tail']>): Promise<void> {
-    this.#file = await this.#files.open(tail.segment.path, 'write');
-    this.#length = tail.length;
-    this.#rollDue = false;
+  /** Goes on where the folder stands, whatever was open before. No batch is under way. */
+  async begin({ last, marks, tail }: Standing): Promise<void> {
+    await this.#file?.close().catch(() => undefined);
+    this.#file = null;
+    this.marks = marks;
+    this.last = last;
+    this.#durableSeq = last.seq;
+    this.#ahead = null;
+    this.#dirty = false;
+    this.#rollDue = tail === null;
+    this.#segment = tail?.segment ?? null;
+    this.#length = tail?.length ?? 0;
+    this.#createdMs = tail?.createdMs ?? 0;
+    if (tail) this.#file = await this.#files.open(tail.segment.path, 'write');
+  }
+
+  /** The segment that is open: its good length, and how far a write under way may reach. */
+  get place(): { file: LedgerFile; segment: SegmentName; length: number; reach: number } | null {
+    if (!this.#file || !this.#segment) return null;
+    return { file: this.#file, segment: this.#segment, length: this.#length, reach: this.#length + this.#underWay };
+  }
+
+  /** Cuts off what a failed write left behind. */
+  async mend(): Promise<void> {
+    if (this.#dirty) await this.#mend();
   }
 
   /** Cuts the segment at its good length, durably. */
@@ -74,20 +108,21 @@ export class SegmentWriter {
       if (this.#dirty) await this.#mend();
       const encoded = this.#isAhead(batch) ? this.#ahead! : this.#encode(batch, this.last);
       this.#ahead = null;
-      const fits = this.#length + encoded.bytes.length <= this.#settings.segmentBytes;
-      if (!fits && this.#length > SEGMENT_HEADER_BYTES) this.#rollDue = true;
-      if (this.#rollDue) await this.#roll();
+      if (this.#isRollDue(encoded.bytes.length)) await this.#roll();
       this.#dirty = true;
+      this.#underWay = encoded.bytes.length;
       await writeAll(this.#file!, encoded.bytes, this.#length);
       const synced = this.#sync(this.#file!);
       const next = upNext?.();
       if (next) this.#ahead = this.#encode(next, encoded.last);
       await synced;
       this.#dirty = false;
-      this.#marks.note(this.last.seq + 1, this.#length);
+      this.marks.note(this.last.seq + 1, this.#length);
       this.#length += encoded.bytes.length;
+      this.#underWay = 0;
       this.last = encoded.last;
       this.#durableSeq = encoded.last.seq;
+      this.#settings.onDurable?.(this.last);
       return encoded.hashes;
     } catch (error) {
       // Tried at once so that space is free again; when it fails too, the next batch begins with it.
@@ -105,9 +140,7 @@ export class SegmentWriter {
     try {
       if (this.#dirty) this.#mendNow();
       const recordBytes = RECORD_OVERHEAD_BYTES + record.payloadBytes;
-      const fits = this.#length + recordBytes <= this.#settings.segmentBytes;
-      if (!fits && this.#length > SEGMENT_HEADER_BYTES) this.#rollDue = true;
-      if (this.#rollDue) this.#rollNow();
+      if (this.#isRollDue(recordBytes)) this.#rollNow();
       if (this.#buffers[0].length < recordBytes) this.#buffers[0] = Buffer.allocUnsafe(recordBytes);
       const bytes = this.#buffers[0].subarray(0, recordBytes);
       const seq = this.last.seq + 1;
@@ -117,7 +150,7 @@ export class SegmentWriter {
       this.#dirty = true;
       writeAllNow(this.#file!, bytes, this.#length);
       this.#dirty = false;
-      this.#marks.note(seq, this.#length);
+      this.marks.note(seq, this.#length);
       this.#length += recordBytes;
       this.last = { seq, hash };
       return this.last;
@@ -128,7 +161,8 @@ export class SegmentWriter {
 
   /** Makes durable what was `put`; one at a time. */
   async settle(): Promise<void> {
-    const { seq } = this.last;
+    const { last } = this;
+    const { seq } = last;
     if (!this.#file || seq === this.#durableSeq) return;
     this.#syncing = this.#sync(this.#file);
     try {
@@ -136,13 +170,22 @@ export class SegmentWriter {
     } catch (error) {
       throw storageError(error, `${this.#settings.dir}: records up to ${seq} are not known to be durable`);
     }
-    this.#durableSeq = Math.max(this.#durableSeq, seq);
+    if (seq <= this.#durableSeq) return;
+    this.#durableSeq = seq;
+    this.#settings.onDurable?.(last);
   }
 
   /** `settle`, before it returns: for a writer that is too far ahead of the disk. */
   settleNow(): void {
     if (this.#file) this.#syncNow(this.#file);
     this.#durableSeq = this.last.seq;
+  }
+
+  #isRollDue(bytes: number): boolean {
+    const { segmentBytes, segmentAgeMs } = this.#settings;
+    const isOver = this.#length + bytes > segmentBytes || Date.now() - this.#createdMs > segmentAgeMs;
+    if (isOver && this.#length > SEGMENT_HEADER_BYTES) this.#rollDue = true;
+    return this.#rollDue;
   }
 
   async close(): Promise<void> {
@@ -177,16 +220,16 @@ export class SegmentWriter {
       await this.#file.truncate(this.#length);
       await this.#sync(this.#file);
     }
+    this.#underWay = 0;
     this.#dirty = false;
   }
 
   /** The new segment exists, with its name, before the first record goes into it; the old one is closed only then. */
   async #roll(): Promise<void> {
-    const firstSeq = this.last.seq + 1;
-    const segment = { name: segmentName(firstSeq), path: join(this.#settings.dir, segmentName(firstSeq)), firstSeq };
+    const { segment, header } = this.#nextSegment();
     const file = await this.#files.open(segment.path, 'create');
     try {
-      await writeAll(file, encodeHeader({ firstSeq, createdMs: Date.now(), previousHash: this.last.hash }), 0);
+      await writeAll(file, encodeHeader(header), 0);
       await this.#sync(file);
       if (this.#settings.sync) await this.#files.syncFolder(this.#settings.dir);
     } catch (error) {
@@ -196,9 +239,7 @@ export class SegmentWriter {
     }
     const old = this.#file;
     this.#file = file;
-    this.#length = SEGMENT_HEADER_BYTES;
-    this.#rollDue = false;
-    this.#marks.open(segment);
+    this.#opened(segment, header);
     await old?.close().catch(() => undefined);
   }
 
@@ -206,11 +247,10 @@ export class SegmentWriter {
   #rollNow(): void {
     const old = this.#file;
     this.settleNow();
-    const firstSeq = this.last.seq + 1;
-    const segment = { name: segmentName(firstSeq), path: join(this.#settings.dir, segmentName(firstSeq)), firstSeq };
+    const { segment, header } = this.#nextSegment();
     const file = this.#files.createNow(segment.path);
     try {
-      writeAllNow(file, encodeHeader({ firstSeq, createdMs: Date.now(), previousHash: this.last.hash }), 0);
+      writeAllNow(file, encodeHeader(header), 0);
       this.#syncNow(file);
       if (this.#settings.sync) this.#files.syncFolderNow(this.#settings.dir);
     } catch (error) {
@@ -219,10 +259,26 @@ export class SegmentWriter {
       throw error;
     }
     this.#file = file;
+    this.#opened(segment, header);
+    void this.#syncing.catch(() => undefined).then(() => old?.close().catch(() => undefined));
+  }
+
+  #nextSegment(): { segment: SegmentName; header: SegmentHeader } {
+    const firstSeq = this.last.seq + 1;
+    const name = segmentName(firstSeq);
+    const previousRecords = this.#segment ? firstSeq - this.#segment.firstSeq : 0;
+    return {
+      segment: { name, path: join(this.#settings.dir, name), firstSeq },
+      header: { firstSeq, createdMs: Date.now(), previousHash: this.last.hash, previousRecords },
+    };
+  }
+
+  #opened(segment: SegmentName, { createdMs }: SegmentHeader): void {
+    this.#segment = segment;
+    this.#createdMs = createdMs;
     this.#length = SEGMENT_HEADER_BYTES;
     this.#rollDue = false;
-    this.#marks.open(segment);
-    void this.#syncing.catch(() => undefined).then(() => old?.close().catch(() => undefined));
+    this.marks.open(segment);
   }
 
   #mendNow(): void {

@@ -1,15 +1,10 @@
 import type { GraceError } from '@grace/contracts';
+import type { Appended } from './append-queue.ts';
 import { Chain } from './chain.ts';
+import type { Anchor } from './epoch/seal.ts';
 import { corrupt } from './failure.ts';
 import { type FileLayer, type LedgerFile, readFully } from './files.ts';
-import {
-  field,
-  GENESIS_HASH,
-  RECORD_OVERHEAD_BYTES,
-  type RecordKind,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-} from './format.ts';
+import { field, RECORD_OVERHEAD_BYTES, type RecordKind, SEGMENT_HEADER_BYTES, type SegmentHeader } from './format.ts';
 import { Marks } from './marks.ts';
 import { listSegments, readHeader, type SegmentName, withFile } from './segments.ts';
 import { isTorn, isTornHeader, readRest } from './tail.ts';
@@ -18,8 +13,8 @@ import { walkRecords } from './walk.ts';
 /** What a folder holds when a writer opens it. */
 export interface Standing {
   last: { seq: number; hash: string };
-  /** The newest segment and its good length; null when there is none. */
-  tail: { segment: SegmentName; length: number } | null;
+  /** The newest segment, its good length and its age; null when there is none. */
+  tail: { segment: SegmentName; length: number; createdMs: number } | null;
   /** A write that never finished, at the end of the newest segment. From byte 0: not even its header is whole. */
   torn: { segment: SegmentName; offset: number; bytes: number } | null;
   /** The newest record, if the newest segment has one. */
@@ -31,19 +26,44 @@ type Refusal = (offset: number, message: string, seq?: number) => GraceError;
 
 /**
  * Reads what a writer must know before it may go on: every header, the border between each two segments, and each record of the newest
- * segment (checksum, seq, link; the hash of its last record is computed again, for that is what the next one links to). Older records are
- * `verifyLedger`'s: a start must not take longer because the ledger is older.
+ * segment (checksum, seq, link; the hash of its last record is computed again, for that is what the next one links to), and that its end
+ * is where the heads know it to be. Older records are `verifyLedger`'s: a start must not take longer because the ledger is older.
  * @throws GraceError `LEDGER_CORRUPT`
  */
-export async function inspectFolder(files: FileLayer, dir: string): Promise<Standing> {
+export async function inspectFolder(
+  files: FileLayer,
+  dir: string,
+  base: Appended,
+  anchors: readonly Anchor[],
+): Promise<Standing> {
+  const standing = await inspectSegments(files, dir, base, new Map(anchors.map(({ seq, hash }) => [seq, hash])));
+  const ahead = anchors.find(({ seq }) => seq > standing.last.seq);
+  if (ahead) {
+    const message = `its end is missing: the ${ahead.source} knows of record ${ahead.seq}`;
+    const segment = standing.tail?.segment.name ?? '';
+    throw corrupt({ dir, segment, offset: standing.tail?.length ?? 0, seq: standing.last.seq + 1, message });
+  }
+  return standing;
+}
+
+async function inspectSegments(
+  files: FileLayer,
+  dir: string,
+  base: Appended,
+  noted: ReadonlyMap<number, string>,
+): Promise<Standing> {
   const { segments, strangers } = await listSegments(files, dir);
   for (const segment of strangers)
     throw corrupt({ dir, segment, offset: 0, message: 'it is not named like a segment' });
   const newest = segments.at(-1);
-  if (!newest)
-    return { last: { seq: 0, hash: GENESIS_HASH }, tail: null, torn: null, newest: null, marks: new Marks([]) };
+  if (!newest) return { last: base, tail: null, torn: null, newest: null, marks: new Marks([]) };
+  if (segments[0]!.firstSeq !== base.seq + 1) {
+    const { name, firstSeq } = segments[0]!;
+    const message = `it begins with record ${firstSeq}, not with record ${base.seq + 1}: a segment is missing`;
+    throw corrupt({ dir, segment: name, offset: 0, seq: base.seq + 1, message });
+  }
 
-  let before = GENESIS_HASH;
+  let before = base.hash;
   for (const segment of segments.slice(0, -1)) {
     before = await withFile(files, segment.path, async (file) => {
       await expectHeader(file, segment, before, refusalOf(dir, segment));
@@ -60,7 +80,7 @@ export async function inspectFolder(files: FileLayer, dir: string): Promise<Stan
     }
     const refuse = refusalOf(dir, newest);
     const header = await expectHeader(file, newest, before, refuse);
-    return { ...(await walkNewest(file, header, newest, marks, refuse)), marks };
+    return { ...(await walkNewest(file, header, newest, marks, noted, refuse)), marks };
   });
 }
 
@@ -97,6 +117,7 @@ async function walkNewest(
   header: SegmentHeader,
   segment: SegmentName,
   marks: Marks,
+  noted: ReadonlyMap<number, string>,
   refuse: Refusal,
 ): Promise<Omit<Standing, 'marks'>> {
   const chain = new Chain(header.firstSeq - 1, header.previousHash);
@@ -104,6 +125,9 @@ async function walkNewest(
   const walk = await walkRecords(file, SEGMENT_HEADER_BYTES, (bytes, at, recordBytes, offset) => {
     const fault = chain.fault(bytes, at, recordBytes, false);
     if (fault !== null) throw refuse(offset, fault, chain.seq + 1);
+    if (noted.size > 0 && noted.has(chain.seq) && noted.get(chain.seq) !== chain.hash) {
+      throw refuse(offset, `record ${chain.seq} is not the one that was noted: history was written anew`, chain.seq);
+    }
     marks.note(field.seq(bytes, at), offset);
     lastAt = offset;
     return true;
@@ -116,7 +140,7 @@ async function walkNewest(
     return false;
   });
   const last = { seq: chain.seq, hash: chain.hash! };
-  const tail = { segment, length: walk.end };
+  const tail = { segment, length: walk.end, createdMs: header.createdMs };
   if (walk.flaw === null) return { last, tail, torn: null, newest };
   const rest = await readRest(file, walk.end);
   if (!isTorn(rest, walk.end, chain.seq + 1)) {

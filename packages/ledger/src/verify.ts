@@ -1,33 +1,57 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Appended } from './append-queue.ts';
+import { type Arrangement, arrange, type Placed } from './arrangement.ts';
+import { awaitSealing, epochAfter, listSealed } from './epoch/epochs.ts';
+import type { Anchor, SealedReport } from './epoch/seal.ts';
+import { verifySealed } from './epoch/verify-sealed.ts';
 import { storageError } from './failure.ts';
 import { diskFiles, type FileLayer, type LedgerFile } from './files.ts';
 import { SEGMENT_HEADER_BYTES } from './format.ts';
+import { readHeads } from './head.ts';
 import { hasWriter } from './lock.ts';
-import { listSegments, readHeader, type SegmentName, withFile } from './segments.ts';
-import { type LedgerProblem, Sequence } from './sequence.ts';
+import type { LedgerProblem } from './problems.ts';
+import { readHeader, withFile } from './segments.ts';
+import { Sequence } from './sequence.ts';
 import { isTorn, isTornHeader, nextRecord, readRest } from './tail.ts';
 import { walkRecords } from './walk.ts';
 
 export interface Verification {
+  /** Nothing is wrong. What was sealed away, and is as it was sealed, is not wrong: it is told in `epochs`. */
   ok: boolean;
-  /** Whole records found. */
+  /** Whole records found, in all epochs. */
   records: number;
-  /** Hash of the newest one, hex; of nothing: zeros. */
+  /** The newest record: of nothing, seq 0 and a hash of zeros; the hash is empty when that record cannot be read. */
+  last: Appended;
   lastHash: string;
   /** At most 1,000. */
   problems: LedgerProblem[];
+  /** Sealed epochs. */
+  epochs: SealedReport[];
+}
+
+export interface VerifyOptions {
+  signal?: AbortSignal;
+  /** What was noted elsewhere: checkpoints, witnesses, the living writer. The heads that a writer leaves are read besides. */
+  anchors?: readonly Anchor[];
+  /** Where the writer keeps the head that lies outside the folder. */
+  outerHead?: string | undefined;
+  /** The caller is the writer, and writes nothing meanwhile: a write that is not finished will not be. */
+  isQuiet?: boolean;
 }
 
 /** A live writer finishes a write within this, or it is torn. */
 const UNFINISHED_TRIES = 100;
 const UNFINISHED_PAUSE_MS = 20;
+/** Records between two looks at the signal. */
+const ABORT_EVERY = 4096;
 
 /**
  * Reads everything and computes every checksum, hash and link again. Goes on behind a flaw, so that all are told. Takes no lock; a write
- * that a live writer has not finished yet is waited for. Records removed from the very end leave no trace that a chain alone could show.
+ * that a live writer has not finished yet is waited for. What a chain alone cannot show, a cut end, an older copy, a history written
+ * anew, is found by the heads and by `anchors`.
  * @throws GraceError `STORAGE_FAILED` when the folder cannot be read
  */
-export function verifyLedger(dir: string, options: { signal?: AbortSignal } = {}): Promise<Verification> {
+export function verifyLedger(dir: string, options: VerifyOptions = {}): Promise<Verification> {
   return verifyLedgerOn(diskFiles, dir, options);
 }
 
@@ -35,65 +59,78 @@ export function verifyLedger(dir: string, options: { signal?: AbortSignal } = {}
 export async function verifyLedgerOn(
   files: FileLayer,
   dir: string,
-  { signal }: { signal?: AbortSignal } = {},
+  { signal, anchors = [], outerHead, isQuiet = false }: VerifyOptions = {},
 ): Promise<Verification> {
-  const sequence = new Sequence();
   try {
-    const { segments, strangers } = await listSegments(files, dir);
-    for (const segment of strangers) {
-      sequence.report('segment', { segment, offset: 0 }, 'the file ends like a segment and is not named like one');
+    await awaitSealing(files, dir);
+    // Read first: whatever is appended from here on is newer than they are.
+    const heads = await readHeads(files, dir, outerHead);
+    const sealed = await listSealed(files, dir);
+    const { base } = await epochAfter(files, dir, sealed);
+    const { reports, problems } = await verifySealed(files, sealed, signal);
+    const arrangement = await arrange(files, dir);
+    const sequence = new Sequence(base, [...heads, ...anchors], [...problems, ...arrangement.problems]);
+    for (const placed of arrangement.segments) {
+      await withFile(files, placed.path, (file) =>
+        verifySegment(file, placed, arrangement, sequence, isQuiet ? null : dir, signal),
+      );
     }
-    for (const [i, segment] of segments.entries()) {
-      const isNewest = i === segments.length - 1;
-      await withFile(files, segment.path, (file) => verifySegment(file, segment, isNewest, sequence, dir, signal));
-    }
+    sequence.end(arrangement.segments.at(-1)?.name ?? '');
+    const { lastHash, highestSeq } = sequence;
+    const records = sequence.records + reports.reduce((sum, report) => sum + report.records, 0);
+    return {
+      ok: sequence.problems.length === 0,
+      records,
+      last: { seq: highestSeq, hash: lastHash },
+      lastHash,
+      problems: sequence.problems,
+      epochs: reports,
+    };
   } catch (error) {
     if (signal?.aborted) throw error;
     throw storageError(error, `${dir}: the ledger cannot be read`);
   }
-  sequence.end();
-  const { problems, records, lastHash } = sequence;
-  return { ok: problems.length === 0, records, lastHash, problems };
 }
 
 async function verifySegment(
   file: LedgerFile,
-  segment: SegmentName,
-  isNewest: boolean,
+  placed: Placed,
+  { segments }: Arrangement,
   sequence: Sequence,
-  dir: string,
+  dir: string | null,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const place = (offset: number) => ({ segment: segment.name, offset });
+  const { name } = placed;
+  const isNewest = placed === segments.at(-1);
+  const place = (offset: number) => ({ segment: name, offset });
   let tries = isNewest ? UNFINISHED_TRIES : 0;
   const mayFinish = async () => {
-    if (tries-- <= 0 || !(await hasWriter(dir))) return false;
+    if (tries-- <= 0 || dir === null || !(await hasWriter(dir))) return false;
     await pause(UNFINISHED_PAUSE_MS, undefined, signal ? { signal } : {});
     return true;
   };
 
-  let { header } = await readHeader(file);
+  let { header } = placed;
   while (header === null && isNewest && isTornHeader(await readRest(file, 0))) {
     if (!(await mayFinish())) return sequence.report('torn-tail', place(0), 'its header was never finished');
     ({ header } = await readHeader(file));
   }
   if (header === null) sequence.report('header', place(0), 'its header is damaged');
   else {
-    if (header.firstSeq !== segment.firstSeq) {
-      sequence.report(
-        'segment',
-        place(0),
-        `its header belongs to the segment that begins with record ${header.firstSeq}`,
-      );
-    }
-    sequence.segment(header.firstSeq, header.previousHash, place(0));
+    const predecessor = header.firstSeq - header.previousRecords;
+    const isThere = header.previousRecords > 0 && segments.some(({ firstSeq }) => firstSeq === predecessor);
+    sequence.segment(header, isThere, name);
   }
 
   let offset = SEGMENT_HEADER_BYTES;
+  let untilLook = ABORT_EVERY;
   for (;;) {
     const walk = await walkRecords(file, offset, (bytes, at, recordBytes, recordOffset) => {
-      signal?.throwIfAborted();
-      sequence.record(bytes, at, recordBytes, place(recordOffset));
+      if (--untilLook === 0) {
+        signal?.throwIfAborted();
+        untilLook = ABORT_EVERY;
+      }
+      sequence.record(bytes, at, recordBytes, name, recordOffset);
       return true;
     });
     if (walk.flaw === null) return;
@@ -101,6 +138,8 @@ async function verifySegment(
     const rest = await readRest(file, offset);
     const seq = sequence.expectedSeq;
     if (isNewest && isTorn(rest, offset, seq)) {
+      // It was safe once: then this is no write that never finished, and its end is told as missing.
+      if (sequence.isNoted(seq)) return;
       if (await mayFinish()) continue;
       return sequence.report('torn-tail', place(offset), `${rest.length} bytes of a write that never finished`, seq);
     }

@@ -14,8 +14,11 @@ export interface Faults {
   spaceBytes: number;
 }
 
-/** The disk, with failures. A failing write leaves half of its bytes behind, as a real one may. */
-export function faultyFiles(start: Partial<Faults> = {}): { files: FileLayer; faults: Faults } {
+/** A disk, with failures. A failing write leaves half of its bytes behind, as a real one may. */
+export function faultyFiles(
+  start: Partial<Faults> = {},
+  base: FileLayer = diskFiles,
+): { files: FileLayer; faults: Faults } {
   const faults: Faults = {
     calls: 0,
     failAt: 0,
@@ -46,14 +49,15 @@ export function faultyFiles(start: Partial<Faults> = {}): { files: FileLayer; fa
       }
       const room = Math.min(bytes.length, faults.shortBytes, faults.spaceBytes);
       if (room === 0) throw failure('ENOSPC');
-      const wrote = await file.write(bytes.subarray(0, room), position);
-      faults.spaceBytes -= wrote;
-      return wrote;
+      // Taken before the wait: two writes at once must not share it.
+      faults.spaceBytes -= room;
+      return file.write(bytes.subarray(0, room), position);
     },
     read: (into, offset, position) => step(() => file.read(into, offset, position)),
     truncate: (length) => step(() => file.truncate(length)),
     sync: () => step(() => file.sync()),
     size: () => step(() => file.size()),
+    identity: () => step(() => file.identity()),
     // The descriptor must go even if the call reports a failure, or the test itself leaks.
     close: async () => {
       const failed = fails();
@@ -77,13 +81,16 @@ export function faultyFiles(start: Partial<Faults> = {}): { files: FileLayer; fa
     },
   });
   const files: FileLayer = {
-    makeFolder: (path) => step(() => diskFiles.makeFolder(path)),
-    list: (folder) => step(() => diskFiles.list(folder)),
-    open: (path, mode) => step(async () => wrap(await diskFiles.open(path, mode))),
-    remove: (path) => step(() => diskFiles.remove(path)),
-    syncFolder: (path) => step(() => diskFiles.syncFolder(path)),
-    createNow: (path) => stepNow(() => wrap(diskFiles.createNow(path))),
-    syncFolderNow: (path) => stepNow(() => diskFiles.syncFolderNow(path)),
+    makeFolder: (path) => step(() => base.makeFolder(path)),
+    list: (folder) => step(() => base.list(folder)),
+    open: (path, mode) => step(async () => wrap(await base.open(path, mode))),
+    remove: (path) => step(() => base.remove(path)),
+    rename: (from, to) => step(() => base.rename(from, to)),
+    protect: (path) => step(() => base.protect(path)),
+    look: (path) => step(() => base.look(path)),
+    syncFolder: (path) => step(() => base.syncFolder(path)),
+    createNow: (path) => stepNow(() => wrap(base.createNow(path))),
+    syncFolderNow: (path) => stepNow(() => base.syncFolderNow(path)),
   };
   return { files, faults };
 }

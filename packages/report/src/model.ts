@@ -1,5 +1,6 @@
 import type {
   Condition,
+  Conservation,
   DetectorMethod,
   EvidenceKind,
   PlaybookOutcome,
@@ -172,6 +173,10 @@ export interface Reaction {
   pressure: Claim[];
   /** Rungs of the kill ladder beyond the end of a thread. */
   ladder: Claim[];
+  /** Damage to a record that was found, and its repair. */
+  record: Claim[];
+  /** Work that piled up for a consumer. */
+  backlog: Claim[];
   kept: KeptFile[];
 }
 
@@ -214,6 +219,7 @@ type FacetKind =
   | 'collateral restarts'
   | 'restart count'
   | 'lost messages'
+  | 'conservation'
   | 'latency'
   | 'playbook'
   | 'check failed'
@@ -261,6 +267,8 @@ export interface Totals {
   escalations: number;
   falseRestarts: number;
   lostMessages: number;
+  /** Over the whole run; absent when the journal does not hold it. */
+  conservation?: Conservation;
   restarts: number;
   incidents: number;
   autofixTasks: number | null;

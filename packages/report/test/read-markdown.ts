@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+
 /** The GitHub tables of a text: cells per row, split at every `|` that is not escaped. */
 export function tables(markdown: string): string[][][] {
   const found: string[][][] = [];
@@ -46,4 +48,13 @@ export function assertWellFormed(xml: string): void {
     } else throw new Error(`not well-formed at: ${rest.slice(0, 80)}`);
   }
   if (open.length > 0 || roots !== 1) throw new Error(`unclosed: ${open.join(', ')}`);
+}
+
+/** From a heading to the next of its level or above. */
+export function section(markdown: string, title: string): string {
+  const from = markdown.indexOf(`\n${title}`);
+  assert.notEqual(from, -1, `no section ${title}`);
+  const level = /^#+/.exec(title)?.[0] ?? '##';
+  const to = markdown.slice(from + title.length).search(new RegExp(`\n#{1,${level.length}} `));
+  return to < 0 ? markdown.slice(from) : markdown.slice(from, from + title.length + to);
 }

@@ -2,20 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { buildReport, type ReportInput, renderJson, renderMarkdown } from '../src/index.ts';
 import type { FixtureOptions } from './fixture-options.ts';
+import { section } from './read-markdown.ts';
 import { KERNELS, runFixture } from './run-fixture.ts';
 
 function report(options: FixtureOptions = {}, more: Partial<ReportInput> = {}) {
   const fixture = runFixture(options);
   const model = buildReport({ ...fixture, ...more });
   return { ...fixture, model, ...renderMarkdown(model, { ascii: false }), json: JSON.parse(renderJson(model)) };
-}
-
-function section(markdown: string, title: string): string {
-  const from = markdown.indexOf(`\n${title}`);
-  assert.notEqual(from, -1, `no section ${title}`);
-  const level = /^#+/.exec(title)?.[0] ?? '##';
-  const to = markdown.slice(from + title.length).search(new RegExp(`\n#{1,${level.length}} `));
-  return to < 0 ? markdown.slice(from) : markdown.slice(from, from + title.length + to);
 }
 
 describe('a run in which everything held', () => {
@@ -368,6 +361,19 @@ describe('what the system did beside restarts, and what it kept', () => {
     assert.match(trial, rungs);
   });
 
+  test('damage to a record is told by its kind and place, and with what became of it', () => {
+    const lines = new RegExp(
+      `Record:\n +- 1 flaw in the record immutable_log: checksum in 0+1.segment at byte 900 \\(record 21\\) \\(#${seq.damaged}\\)\n +- record immutable_log restored by self\\\\?_healing in 41 ms, 0+1.segment made again; epoch 2, 0 entries lost, 0 disputed \\(#${seq.repaired}\\)`,
+    );
+    assert.match(trial.replaceAll('\\_', '_'), lines);
+  });
+
+  test('work that piled up is told with how much and for how long, and when it was gone', () => {
+    const lines =
+      /Backlog:\n +- 1,200 messages wait for flood_consumer\/drill, the oldest for 2.5 s \(#\d+\)\n +- the backlog of flood_consumer\/drill is gone/;
+    assert.match(trial.replaceAll('\\_', '_'), lines);
+  });
+
   test('report.json has all of it, file by file', () => {
     const { reaction } = json.waves[0].trials[0];
     assert.deepEqual(
@@ -379,12 +385,13 @@ describe('what the system did beside restarts, and what it kept', () => {
 
   test('a trial in which nothing of this happened says nothing of it', () => {
     const plain = section(report().markdown, '##### S01');
-    assert.doesNotMatch(plain, /Limits|Memory:|Kept|Beyond the thread/);
+    assert.doesNotMatch(plain, /Limits|Memory:|Kept|Beyond the thread|Record:|Backlog:/);
   });
 
   test('they stand in the chain from the injection', () => {
     const links = json.waves[0].trials[0].chain.map((step: { ref: string }) => step.ref);
-    for (const name of ['limit', 'pressure', 'stack', 'move']) assert.ok(links.includes(`#${seq[name]}`), name);
+    for (const name of ['limit', 'pressure', 'stack', 'move', 'damaged', 'repaired', 'backlog'])
+      assert.ok(links.includes(`#${seq[name]}`), name);
   });
 });
 

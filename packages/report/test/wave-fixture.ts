@@ -147,6 +147,23 @@ function react(
     about,
   );
   seq.move = journal.add('kernel:move', { from: 'work', to: 'solo_librarian', why: 'solitary' }, about);
+  const segment = word('0000000000000001.segment');
+  const flaw = { kind: 'checksum', segment, offset: 900, seq: 21, message: word('record 21 is not as written') };
+  seq.damaged = journal.add(
+    'record:damaged',
+    { ledger: 'immutable_log', count: 1, problems: [flaw] },
+    { kernel: 'immutable_log', correlation },
+  );
+  const repair = { by: 'self_healing', epoch: 2, lost: 0, disputed: 0, restored: [segment], tookMs: 41 };
+  seq.repaired = journal.add(
+    'record:repaired',
+    { ledger: 'immutable_log', action: 'restored', ...repair },
+    { kernel: 'immutable_log', correlation },
+  );
+  const consumer = word('flood_consumer/drill');
+  const backlog = { consumer, pattern: 'task.code_refactor', waiting: 1200, bytes: 90_000, oldestMs: 2500 };
+  seq.backlog = journal.add('bus:backlog', { ...backlog, over: true }, { kernel: 'message_bus', correlation });
+  journal.add('bus:backlog', { ...backlog, waiting: 0, over: false }, { kernel: 'message_bus', correlation });
   // About another kernel, in the same time: none of this trial's business.
   journal.add('kernel:pressure', { ...memory, bytesPerSecond: null }, { kernel: 'trigger_mesh', cell: 'edge' });
 }

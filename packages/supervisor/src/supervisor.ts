@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type AnyRecord, type Clock, HOME, type SystemPlan, systemClock, type ThreadInventory } from '@grace/contracts';
 import { acceptConnection } from './client/connection.ts';
 import { createDesk } from './client/desk.ts';
+import { governedDrills } from './client/drill-authority.ts';
 import { createFaultDesk } from './client/fault-desk.ts';
 import { listenControl } from './client/server.ts';
 import type { Command } from './core/events.ts';
@@ -10,8 +11,10 @@ import { initialState } from './core/initial.ts';
 import { restore } from './core/restore.ts';
 import { createEvidenceKeeper } from './evidence/keeper.ts';
 import { keepGuardian } from './guardian/guard.ts';
+import { openRules } from './home/access-rules.ts';
 import { type Former, takeHome } from './home/ground.ts';
 import { createIncidentFold } from './journal/incident-fold.ts';
+import { repairTold } from './journal/repair-told.ts';
 import { createLoop } from './loop.ts';
 import { probeLimits } from './machine/control-groups/probe.ts';
 import { openSystemGroups } from './machine/control-groups/system-groups.ts';
@@ -59,6 +62,7 @@ export async function runSupervisor(
   const probing = probeLimits();
   const ground = await takeHome(plan, clock, origin.resumes !== null).finally(() => probing);
   const { journal, busKey, former } = ground;
+  const rules = openRules(plan, former !== null || origin.resumes !== null);
   const limits = await openSystemGroups(plan.home, await probing, plan.settings.cellMemoryBytes);
   const service = await openService(process.env, { clock, journal, state: () => loop.state });
 
@@ -96,6 +100,7 @@ export async function runSupervisor(
     journal,
     cells,
     busKey,
+    acl: () => rules.acl,
     channel: channels.get,
     state: () => loop.state,
     emit: loop.emit,
@@ -114,6 +119,11 @@ export async function runSupervisor(
     state: () => loop.state,
     channel: channels.get,
     emit: loop.emit,
+    authority: plan.kernels.some(({ id }) => id === 'governance')
+      ? governedDrills(plan.armed, (verb, input, deadlineMs) =>
+          desk.call({ kernel: 'governance', verb, input, from: 'supervisor' }, deadlineMs),
+        )
+      : null,
   });
   const desk = createDesk({
     plan,
@@ -121,6 +131,7 @@ export async function runSupervisor(
     journal,
     incidents,
     busKey,
+    rules,
     faults,
     channel: channels.get,
     async profile(kernel, { kind, durationMs }) {
@@ -215,6 +226,13 @@ export async function runSupervisor(
     },
   });
   loop.emit({ t: 'boot' });
+  if (journal.repaired) {
+    const { damaged, repaired } = repairTold(journal.repaired);
+    journal.append({ name: 'record:damaged', data: damaged });
+    loop.emit({ t: 'record-damaged', damaged });
+    journal.append({ name: 'record:repaired', data: repaired });
+    loop.emit({ t: 'record-repaired', repaired });
+  }
   return { ended: ended.promise, stop: desk.stop };
 }
 

@@ -8,6 +8,7 @@ import {
   type AclDocument,
   type AnyDraft,
   type AnyRecord,
+  createRedactor,
   GraceError,
   type MemoryPressure,
   type SupervisorCommand,
@@ -126,6 +127,7 @@ export async function rigKernels(definitions: KernelDefinition[], options: RigOp
       },
       broker: id === 'message_bus' ? access(bus) : null,
       listeners,
+      redactor: createRedactor(),
       onWork: () => {},
     };
     try {

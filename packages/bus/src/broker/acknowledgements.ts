@@ -13,15 +13,16 @@ export function acknowledge(
   router: Router,
 ): void {
   const { unacknowledged } = connection;
+  const nowMono = router.nowMono();
   for (let r = start; r + 1 < end; r += 2) {
     const from = frame[r] as number;
     const to = frame[r + 1] as number;
     if (to - from < unacknowledged.size) {
-      for (let number = from; number <= to; number++) settle(connection, number, outcome, router);
+      for (let number = from; number <= to; number++) settle(connection, number, outcome, router, nowMono);
     } else {
       // More than is outstanding: what is outstanding is the shorter list.
       for (const number of [...unacknowledged.keys()]) {
-        if (number >= from && number <= to) settle(connection, number, outcome, router);
+        if (number >= from && number <= to) settle(connection, number, outcome, router, nowMono);
       }
     }
   }
@@ -46,23 +47,27 @@ export function answer(
     ask.done = true;
     ask.asker.asking--;
     if (!ask.asker.open) continue;
-    if (sizeOf(payload) <= maxPayloadBytes) {
+    const bytes = sizeOf(payload);
+    if (bytes <= maxPayloadBytes) {
       ask.asker.reply(ask.number, frame[r + 1] === 1 ? 1 : 0, payload);
     } else {
-      ask.asker.fail(
-        ask.number,
-        'BUS_TOO_LARGE',
-        `the answer is larger than the ${maxPayloadBytes} bytes the bus carries`,
-      );
+      ask.asker.fail(ask.number, 'BUS_TOO_LARGE', `the answer has ${bytes} bytes, the bus carries ${maxPayloadBytes}`);
     }
   }
 }
 
-function settle(connection: Connection, number: number, outcome: 'handled' | 'rejected', router: Router): void {
+function settle(
+  connection: Connection,
+  number: number,
+  outcome: 'handled' | 'rejected',
+  router: Router,
+  nowMono: number,
+): void {
   const delivery = connection.unacknowledged.get(number);
   if (!delivery) return;
   connection.unacknowledged.delete(number);
   router.settle(delivery, outcome);
+  router.recordLatency(delivery.message, nowMono);
   if (outcome === 'handled' || !delivery.message.ask) return;
   const ask = connection.grants.get(number);
   connection.grants.delete(number);

@@ -3,17 +3,22 @@ import {
   type AclDocument,
   type BusIdentity,
   type BusStatistics,
-  type BusTotals,
   type Clock,
+  type DeadLetterPage,
+  type DeadLetterQuery,
+  type DeadLetterSelection,
+  type DurableConsumerStatus,
   GraceError,
   systemClock,
 } from '@grace/contracts';
+import { Durable } from '../durable/durable.ts';
 import type { BrokerFrame, ClientFrame } from '../wire/frames.ts';
 import { PortWire } from '../wire/port-wire.ts';
 import type { Wire, WireHandlers } from '../wire/wire.ts';
 import { AccessRules } from './access-rules.ts';
-import { Accounts } from './accounts.ts';
+import { type Account, Accounts } from './accounts.ts';
 import { Connection } from './connection.ts';
+import { CONSERVATION_EVERY_MS, Conservation } from './conservation.ts';
 import { Door } from './door.ts';
 import { Intake } from './intake.ts';
 import { Listener } from './listener.ts';
@@ -23,7 +28,7 @@ import { Router } from './router.ts';
 import { Routes } from './routes.ts';
 import { Sweeper } from './sweeper.ts';
 import { Turns } from './turns.ts';
-import type { Broker, BrokerEvent, BrokerOptions, BusPermit } from './types.ts';
+import type { Broker, BrokerEvent, BrokerOptions, BusPermit, KeptAccess } from './types.ts';
 
 /** One token: it stands in rules and as a token in subjects. */
 const PRINCIPAL = /^[^\s.*>]{1,64}$/;
@@ -39,12 +44,15 @@ class LocalBroker implements Broker {
   readonly #connections = new Set<Connection>();
   readonly #accounts = new Accounts();
   readonly #routes = new Routes(this.#accounts);
+  readonly #conservation: Conservation;
+  readonly #conservationTimer: NodeJS.Timeout;
   readonly #permits: Permits;
   readonly #door: Door;
   readonly #router: Router;
   readonly #turns: Turns;
   readonly #sweeper: Sweeper;
   readonly #reception: Reception;
+  readonly #durable: Durable | undefined;
   #rules: AccessRules;
   #listener: Listener | undefined;
   #permitTimers = new Map<string, NodeJS.Timeout>();
@@ -55,8 +63,21 @@ class LocalBroker implements Broker {
     this.#emit = options.onEvent ?? (() => {});
     this.#rules = new AccessRules(options.acl);
     this.#permits = new Permits(this.#clock.monoMs);
-    this.#door = new Door(options.mute, this.#clock, this.#emit);
-    this.#router = new Router(this.#routes, this.#clock.wallMs, (connection) => this.#turns.newsWithAnswer(connection));
+    this.#door = new Door(options.mute, this.#clock, (event) => {
+      if (event.type === 'muted' || event.type === 'unmuted') this.#tellMuted(event.principal);
+      this.#emit(event);
+    });
+    this.#router = new Router(this.#routes, this.#clock, (connection) => this.#turns.newsWithAnswer(connection));
+    this.#durable = options.durable
+      ? new Durable(options.durable, {
+          accounts: this.#accounts,
+          routes: this.#routes,
+          router: this.#router,
+          clock: this.#clock,
+          rules: (principal, kernel) => this.#rules.of(principal, kernel),
+          emit: this.#emit,
+        })
+      : undefined;
     const intake = new Intake(
       {
         door: this.#door,
@@ -67,6 +88,7 @@ class LocalBroker implements Broker {
         clock: this.#clock,
       },
       options.maxPayloadBytes,
+      this.#durable,
     );
     this.#turns = new Turns({
       intake: (connection, frame) => {
@@ -84,6 +106,9 @@ class LocalBroker implements Broker {
       router: this.#router,
       turns: this.#turns,
       permits: this.#permits,
+      durable: this.#durable,
+      accounts: this.#accounts,
+      door: this.#door,
       maxPayloadBytes: options.maxPayloadBytes,
       greeted: ({ identity, wire }) =>
         this.#emit({
@@ -93,6 +118,12 @@ class LocalBroker implements Broker {
           wire: wire.kind,
         }),
     });
+    this.#conservation = new Conservation(this.#emit);
+    this.#conservationTimer = setInterval(
+      () => this.#conservation.check(this.#totals().families),
+      CONSERVATION_EVERY_MS,
+    ).unref();
+    if (options.kept) this.#restore(options.kept);
   }
 
   attach(port: MessagePort, identity: BusIdentity): void {
@@ -118,7 +149,7 @@ class LocalBroker implements Broker {
   }
 
   statistics(): BusStatistics {
-    const { total, families } = this.#accounts.totals(this.#waiting());
+    const { total, families } = this.#totals();
     return {
       ...total,
       muted: this.#door.muted(),
@@ -131,53 +162,62 @@ class LocalBroker implements Broker {
         })),
       families,
       principals: this.#door.counters(),
+      latency: this.#accounts.latency(),
+      unbalanced: this.#conservation.unbalanced,
+      durable: this.#durable?.statistics() ?? null,
     };
   }
 
-  mute(principal: string, periodMs: number): void {
-    this.#door.mute(principal, periodMs);
+  mute(principal: string, periodMs: number, by?: string): void {
+    this.#door.mute(principal, periodMs, by);
   }
 
-  unmute(principal: string): boolean {
-    return this.#door.unmute(principal);
+  unmute(principal: string, by?: string): boolean {
+    return this.#door.unmute(principal, by);
   }
 
-  permit(request: Omit<BusPermit, 'id'>): BusPermit {
+  permit(request: Omit<BusPermit, 'id'>, by?: string): BusPermit {
     const permit = this.#permits.add(request);
-    const timer = setTimeout(
-      () => this.revoke(permit.id),
-      Math.max(0, permit.untilMono - this.#clock.monoMs()),
-    ).unref();
-    this.#permitTimers.set(permit.id, timer);
+    this.#endInTime(permit);
+    this.#emit({ type: 'permitted', permit, by });
     return permit;
   }
 
-  revoke(id: string): boolean {
+  revoke(id: string, by?: string): boolean {
     clearTimeout(this.#permitTimers.get(id));
     this.#permitTimers.delete(id);
     const permit = this.#permits.remove(id);
-    if (permit) this.#reviewSubscriptions();
-    return permit !== undefined;
+    if (!permit) return false;
+    this.#reviewSubscriptions();
+    this.#emit({ type: 'revoked', permit, by });
+    return true;
   }
 
   permits(): BusPermit[] {
     return this.#permits.list();
   }
 
-  setAcl(acl: AclDocument): void {
+  kept(): KeptAccess {
+    return { mutes: this.#door.kept(), permits: this.#permits.list() };
+  }
+
+  setAcl(acl: AclDocument): number {
     this.#rules = new AccessRules(acl);
     for (const connection of this.#connections) {
       connection.access = this.#rules.of(connection.identity.principal, connection.identity.kernel);
     }
+    this.#durable?.review();
     this.#routes.forget();
-    this.#reviewSubscriptions();
+    return this.#reviewSubscriptions();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#conservationTimer);
     for (const timer of this.#permitTimers.values()) clearTimeout(timer);
     this.#sweeper.close();
+    this.#durable?.closing();
     for (const connection of [...this.#connections]) {
       connection.wire.close();
       this.#leave(connection);
@@ -185,6 +225,40 @@ class LocalBroker implements Broker {
     this.#turns.close();
     this.#door.close();
     await this.#listener?.close();
+    await this.#durable?.close();
+  }
+
+  async open(): Promise<void> {
+    await this.#durable?.opened();
+  }
+
+  consumers(): DurableConsumerStatus[] {
+    return this.#durable?.consumers() ?? [];
+  }
+
+  async forget(consumer: string): Promise<number> {
+    return await this.#keeper().forget(consumer);
+  }
+
+  async deadLetters(query: DeadLetterQuery): Promise<DeadLetterPage> {
+    return await this.#keeper().deadLetters(query);
+  }
+
+  async replay(selection: DeadLetterSelection): Promise<number> {
+    return await this.#keeper().replay(selection);
+  }
+
+  async purge(selection: DeadLetterSelection): Promise<number> {
+    return await this.#keeper().purge(selection);
+  }
+
+  #keeper(): Durable {
+    if (this.#durable) return this.#durable;
+    throw new GraceError('NOT_FOUND', 'this broker keeps nothing: its configuration says durable: false');
+  }
+
+  #totals(): ReturnType<Accounts['totals']> {
+    return this.#accounts.totals(this.#waiting(), this.#durable?.waiting() ?? []);
   }
 
   #enter(wire: Wire<ClientFrame, BrokerFrame>, identity: BusIdentity): WireHandlers<ClientFrame> {
@@ -213,14 +287,37 @@ class LocalBroker implements Broker {
     this.#emit({ type: 'disconnected', principal, incarnation });
   }
 
-  #reviewSubscriptions(): void {
-    for (const connection of this.#connections) this.#reception.review(connection);
+  #reviewSubscriptions(): number {
+    let ended = 0;
+    for (const connection of this.#connections) ended += this.#reception.review(connection);
+    return ended;
   }
 
-  *#waiting(): Generator<BusTotals> {
+  #restore({ mutes, permits }: KeptAccess): void {
+    this.#door.restore(mutes);
+    for (const permit of permits) {
+      this.#permits.restore(permit);
+      this.#endInTime(permit);
+    }
+  }
+
+  /** Its clients refuse by themselves what it publishes from now on. */
+  #tellMuted(name: string): void {
+    for (const { principal, greeted, wire } of this.#connections) {
+      if (greeted && principal.name === name) wire.send(['muted', principal.mute.untilMono]);
+    }
+  }
+
+  #endInTime({ id, untilMono }: BusPermit): void {
+    const timer = setTimeout(() => this.revoke(id), Math.max(0, untilMono - this.#clock.monoMs())).unref();
+    this.#permitTimers.set(id, timer);
+  }
+
+  *#waiting(): Generator<Account> {
     for (const { subscriptions, unacknowledged } of this.#connections) {
-      for (const { queue } of subscriptions.values()) for (const { message } of queue) yield message.account;
-      for (const { message } of unacknowledged.values()) yield message.account;
+      for (const { queue } of subscriptions.values())
+        for (const { message, kept } of queue) if (!kept) yield message.account;
+      for (const { message, kept } of unacknowledged.values()) if (!kept) yield message.account;
     }
   }
 }

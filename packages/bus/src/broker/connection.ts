@@ -1,10 +1,15 @@
 import type { BusIdentity, ErrorCode, WireError } from '@grace/contracts';
 import {
+  ATTEMPT_MAX,
+  ATTEMPT_SHIFT,
   BATCH_BYTES,
   BATCH_MESSAGES,
   type Batch,
   type BrokerFrame,
   type ClientFrame,
+  DURABLE_BIT,
+  FORM_BITS,
+  MOVED_BIT,
   REFUSAL_FIELDS,
 } from '../wire/frames.ts';
 import { LANES, Lanes } from '../wire/lanes.ts';
@@ -47,6 +52,8 @@ export class Connection implements Subscriber, Asker {
   asking = 0;
   /** Muted senders hear of their refusals only now and then. */
   refusalsDueMono = 0;
+  /** Buffers of the latest frame that are moved with it. */
+  moves: ArrayBuffer[] = [];
   #accepted: Ranges = [];
   #refused: (number | ErrorCode | string | null)[] = [];
   #replies: unknown[] = [];
@@ -69,6 +76,10 @@ export class Connection implements Subscriber, Asker {
 
   announce(): void {
     this.#news(this);
+  }
+
+  confirm(number: number, settled: boolean): void {
+    if (this.open) this.wire.send(['settled', number, settled ? 1 : 0]);
   }
 
   accept(number: number): void {
@@ -114,6 +125,7 @@ export class Connection implements Subscriber, Asker {
   /** The next frame, most urgent deliveries first; undefined when there is nothing to say. `expired` takes requests that are too late. */
   nextFrame(nowMono: number, expired: (delivery: Delivery) => void): Batch | undefined {
     const frame: Batch = ['batch', this.#nextDelivery, 0, 0, 0, 0];
+    if (this.moves.length > 0) this.moves = [];
     if (this.ready.size > 0) this.#takeDeliveries(frame, nowMono, expired);
     const [accepted, refused, replies] = [this.#accepted, this.#refused, this.#replies];
     if (frame[2] + accepted.length + refused.length + replies.length === 0) return undefined;
@@ -138,7 +150,7 @@ export class Connection implements Subscriber, Asker {
           const delivery = subscription.take(lane);
           if (!delivery) break;
           const { message } = delivery;
-          if (message.ask && message.deadlineMono <= nowMono) {
+          if (message.expiresMono <= nowMono) {
             expired(delivery);
             continue;
           }
@@ -155,6 +167,7 @@ export class Connection implements Subscriber, Asker {
     const { message, subscription } = delivery;
     const number = this.#nextDelivery++;
     delivery.sentMono = nowMono;
+    delivery.number = number;
     subscription.sent(delivery);
     this.unacknowledged.set(number, delivery);
     if (message.ask) this.grants.set(number, message.ask);
@@ -162,7 +175,11 @@ export class Connection implements Subscriber, Asker {
     frame.push(
       subscription.number,
       before?.subject === message.subject ? null : message.subject,
-      message.flags,
+      delivery.kept
+        ? message.flags | DURABLE_BIT | (Math.min(delivery.kept.sends, ATTEMPT_MAX) << ATTEMPT_SHIFT)
+        : this.#mayMove(message)
+          ? message.flags | MOVED_BIT
+          : message.flags,
       message.id,
       before?.from === message.from ? null : message.from,
       before?.at === message.at ? null : message.at,
@@ -170,5 +187,12 @@ export class Connection implements Subscriber, Asker {
       message.extra,
       message.payload,
     );
+  }
+
+  #mayMove({ flags, sole, payload }: RoutedMessage): boolean {
+    if ((flags & FORM_BITS) === 0 || !sole || this.wire.kind !== 'port' || !(payload instanceof Uint8Array))
+      return false;
+    this.moves.push(payload.buffer as ArrayBuffer);
+    return true;
   }
 }

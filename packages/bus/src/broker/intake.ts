@@ -1,9 +1,11 @@
 import type { Clock, ErrorCode } from '@grace/contracts';
+import type { Durable } from '../durable/durable.ts';
 import { isControlSubject } from '../subject/subject.ts';
 import {
   BATCH_HEAD,
   type Batch,
   type Extra,
+  FORM_BITS,
   LANE_BITS,
   MESSAGE_FIELDS,
   MESSAGE_FLAGS,
@@ -35,10 +37,13 @@ export class Intake {
   readonly #router: Router;
   readonly #clock: Clock;
   readonly #maxPayloadBytes: number;
+  /** Keeps messages on durable subjects, where there is such a part. */
+  readonly #durable: Durable | undefined;
 
   constructor(
     parts: { door: Door; permits: Permits; accounts: Accounts; routes: Routes; router: Router; clock: Clock },
     maxPayloadBytes: number,
+    durable: Durable | undefined,
   ) {
     this.#door = parts.door;
     this.#permits = parts.permits;
@@ -47,6 +52,7 @@ export class Intake {
     this.#router = parts.router;
     this.#clock = parts.clock;
     this.#maxPayloadBytes = maxPayloadBytes;
+    this.#durable = durable;
   }
 
   take(connection: Connection, frame: Batch): void {
@@ -119,7 +125,7 @@ export class Intake {
       return;
     }
     if (bytes > this.#maxPayloadBytes) {
-      refuse('BUS_TOO_LARGE', `the bus carries payloads of up to ${this.#maxPayloadBytes} bytes`);
+      refuse('BUS_TOO_LARGE', `the payload has ${bytes} bytes, the bus carries ${this.#maxPayloadBytes}`);
       return;
     }
     if ((flags & SEEN_BIT) !== 0 && principal.recent.has(id)) {
@@ -145,20 +151,44 @@ export class Intake {
       refuse('BUS_OVERLOADED', 'too many requests of this client are unanswered');
       return;
     }
+    const extra = frame[at + 4] as Extra;
+    const key = extra?.[3] ?? null;
+    const lifetimeMs = extra?.[4] ?? null;
+    if (extra !== null && (!isKey(key) || !isLifetime(lifetimeMs))) {
+      refuse('BAD_INPUT', `expected a key of up to ${MAX_ID_LENGTH} characters and a lifetime in milliseconds`);
+      return;
+    }
     const deadlineMono = Math.min(acceptByMono, nowMono + MAX_DEADLINE_MS);
+    const route = this.#routes.of(subject);
+    const isKept = route.kept !== null && !isRequest;
     const message: RoutedMessage = {
       subject,
-      flags: flags & (LANE_BITS | REQUEST_BIT),
+      flags: flags & (LANE_BITS | REQUEST_BIT | FORM_BITS),
+      sole: false,
       id,
       from: principal.name,
       at: 0,
       deadlineMono,
-      extra: frame[at + 4] as Extra,
+      // What is kept is looked at by its wall time when it is given.
+      expiresMono: isRequest
+        ? deadlineMono
+        : isKept || lifetimeMs === null
+          ? Number.POSITIVE_INFINITY
+          : nowMono + lifetimeMs,
+      expiresMs: lifetimeMs === null ? 0 : this.#clock.wallMs() + lifetimeMs,
+      key,
+      takenMono: nowMono,
+      latency: principal.latency,
+      extra,
       payload: detach(payload),
       bytes,
-      account: this.#routes.of(subject).account,
+      account: route.account,
       ask: isRequest ? { asker: connection, number, deadlineMono, open: 0, done: false } : null,
     };
-    this.#router.offer(connection, number, message, acceptByMono);
+    if (!isKept) this.#router.offer(connection, number, message, acceptByMono);
+    else this.#durable!.offer(connection, number, message, acceptByMono, (flags & SEEN_BIT) !== 0);
   }
 }
+
+const isKey = (key: unknown): boolean => key === null || (typeof key === 'string' && key.length <= MAX_ID_LENGTH);
+const isLifetime = (ms: unknown): boolean => ms === null || (typeof ms === 'number' && ms >= 0 && Number.isFinite(ms));

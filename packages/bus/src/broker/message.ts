@@ -1,5 +1,7 @@
-import type { BusTotals, ErrorCode } from '@grace/contracts';
+import type { ErrorCode } from '@grace/contracts';
 import type { Extra } from '../wire/frames.ts';
+import type { Account } from './accounts.ts';
+import type { Latency } from './latency.ts';
 
 /** An accepted message, shared by all its deliveries. */
 export interface RoutedMessage {
@@ -10,10 +12,21 @@ export interface RoutedMessage {
   /** Wall time of acceptance, ms. */
   at: number;
   readonly deadlineMono: number;
+  /** Not delivered after this instant, monotonic ms: the deadline of a request, the end of an event's lifetime. */
+  readonly expiresMono: number;
+  /** The same for a durable message, wall ms; 0: it has no end. */
+  readonly expiresMs: number;
+  /** Messages of one key go to the same member of a group. */
+  readonly key: string | null;
+  /** When the broker took it, monotonic ms; and whose latency it counts for. */
+  readonly takenMono: number;
+  readonly latency: Latency;
   readonly extra: Extra;
   readonly payload: unknown;
   readonly bytes: number;
-  readonly account: BusTotals;
+  readonly account: Account;
+  /** It has one receiver, and nothing of it is kept: its buffer may be moved. */
+  sole: boolean;
   readonly ask: Ask | null;
 }
 

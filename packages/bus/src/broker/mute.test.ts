@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { afterDenied, afterOrder, type MuteState, UNMUTED } from './mute.ts';
+import { afterDenied, afterOrder, afterRestart, levelAt, type MuteState, UNMUTED } from './mute.ts';
 
 const OPTIONS = { enabled: true, threshold: 5, windowMs: 100, periodMs: 50, periodMaxMs: 400 };
 
@@ -28,7 +28,22 @@ test('the threshold within the window mutes, one less or spread wider does not',
 test('each further mute is twice as long up to the longest, and forgiven after being quiet for that long', () => {
   const starts = [1000, 1200, 1400, 1700, 2300];
   assert.deepEqual(periods(starts.flatMap(burst)), [50, 100, 200, 400, 50]);
-  assert.deepEqual(periods([1000, 1200, 1400, 1700, 2103].flatMap(burst)), [50, 100, 200, 400, 400]);
+});
+
+test('who goes on while muted is not quiet, and nothing of that is forgiven', () => {
+  const on = [...burst(1000), ...burst(1200), ...burst(1400), ...burst(1700), 1900, ...burst(2110)];
+  assert.deepEqual(periods(on), [50, 100, 200, 400, 400]);
+  const flood = Array.from({ length: 3000 }, (_, i) => 1000 + i);
+  assert.deepEqual(periods(flood), [50, 100, 200, 400, 400, 400, 400, 400, 400, 400]);
+});
+
+test('a level that is not forgiven and a mute that lasts are gone on with after a restart', () => {
+  const until = { level: 3, untilMono: 2000, lastDeniedMono: 1000 };
+  const during = afterRestart(until, 1500);
+  assert.deepEqual([during.untilMono, during.level, levelAt(during, 1899, OPTIONS)], [2000, 3, 3]);
+  const later = afterRestart(until, 2300);
+  assert.equal(levelAt(later, 2399, OPTIONS), 3);
+  assert.equal(levelAt(later, 2400, OPTIONS), 0);
 });
 
 test('switched off it never mutes, by order it does', () => {

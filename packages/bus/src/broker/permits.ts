@@ -20,7 +20,11 @@ export class Permits {
 
   /** @throws GraceError `BUS_BAD_SUBJECT` */
   add(request: Omit<BusPermit, 'id'>): BusPermit {
-    const permit: BusPermit = { id: randomUUID(), ...request };
+    return this.restore({ id: randomUUID(), ...request });
+  }
+
+  /** One that a broker that ended had given. */
+  restore(permit: BusPermit): BusPermit {
     this.#held.set(permit.id, { permit, publish: trie(permit.publish), subscribe: trie(permit.subscribe) });
     return permit;
   }

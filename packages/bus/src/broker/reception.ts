@@ -1,8 +1,12 @@
 import { GraceError, toWireError } from '@grace/contracts';
+import { readAside, wishRefusal } from '../durable/asides.ts';
+import type { Durable } from '../durable/durable.ts';
 import { checkPattern, familyOf } from '../subject/subject.ts';
 import { type Batch, BUS_PROTOCOL, type ClientFrame, listsOf, MESSAGE_FIELDS } from '../wire/frames.ts';
+import type { Accounts } from './accounts.ts';
 import { acknowledge, answer } from './acknowledgements.ts';
 import type { Connection } from './connection.ts';
+import type { Door } from './door.ts';
 import type { Permits } from './permits.ts';
 import type { Router } from './router.ts';
 import type { Routes } from './routes.ts';
@@ -19,6 +23,9 @@ export interface ReceptionParts {
   router: Router;
   turns: Turns;
   permits: Permits;
+  durable: Durable | undefined;
+  accounts: Accounts;
+  door: Door;
   maxPayloadBytes: number;
   greeted: (connection: Connection) => void;
 }
@@ -40,25 +47,43 @@ export class Reception {
     }
   }
 
-  /** Ends subscriptions whose right is gone, and says so. */
-  review(connection: Connection): void {
+  /**
+   * The rights have changed. Ends subscriptions whose right is gone, and says so; of those that keep a part, what waits and is denied now
+   * goes. Returns how many ended.
+   */
+  review(connection: Connection): number {
+    let ended = 0;
     for (const subscription of [...connection.subscriptions.values()]) {
-      const refusal = this.#refusal(connection, subscription.pattern);
-      if (!refusal) continue;
-      this.#parts.router.end(subscription);
-      connection.wire.send(['subscribed', subscription.number, toWireError(refusal)]);
+      const refusal = this.#denial(connection, subscription.pattern);
+      if (refusal) {
+        ended++;
+        this.#end(subscription, false);
+        connection.wire.send(['subscribed', subscription.number, toWireError(refusal)]);
+        continue;
+      }
+      subscription.filtered = connection.access.mustFilter(subscription.pattern);
+      if (!subscription.filtered) continue;
+      const denied = subscription.drain(({ message }) => connection.access.mayReceive(message.subject));
+      for (const delivery of denied) {
+        if (delivery.kept) this.#parts.durable?.returned(delivery);
+        else this.#parts.router.drop(delivery, 'rejected');
+      }
     }
     this.#parts.turns.news();
+    return ended;
   }
 
   /** The wire is gone: nobody will acknowledge, answer or ask on it any more. */
   leave(connection: Connection): void {
-    const { router, turns } = this.#parts;
+    const { router, turns, durable } = this.#parts;
     connection.open = false;
     turns.forget(connection);
     router.forget(connection);
-    for (const subscription of [...connection.subscriptions.values()]) router.end(subscription);
-    for (const delivery of connection.unacknowledged.values()) router.settle(delivery, 'rejected');
+    for (const subscription of [...connection.subscriptions.values()]) this.#end(subscription, false);
+    for (const delivery of connection.unacknowledged.values()) {
+      if (delivery.kept) durable?.lost(delivery);
+      else router.settle(delivery, 'rejected');
+    }
     connection.unacknowledged.clear();
     for (const ask of connection.grants.values()) router.withdraw(ask, 'the request');
     connection.grants.clear();
@@ -80,6 +105,17 @@ export class Reception {
       case 'unsubscribe':
         this.#unsubscribe(connection, frame[1]);
         return;
+      case 'withheld':
+        this.#withheld(connection, frame);
+        return;
+      case 'nak':
+      case 'progress':
+      case 'confirm':
+        readAside(connection, frame, this.#parts.durable, (delivery) =>
+          this.#parts.router.settle(delivery, 'rejected'),
+        );
+        this.#parts.turns.news();
+        return;
       default:
         throw new GraceError('PROTOCOL', 'not a frame of a client');
     }
@@ -91,7 +127,20 @@ export class Reception {
     connection.creditBytes = frame[3];
     connection.greeted = true;
     connection.wire.send(['welcome', BUS_PROTOCOL, WINDOW_MESSAGES, WINDOW_BYTES, this.#parts.maxPayloadBytes]);
+    const { untilMono } = connection.principal.mute;
+    if (untilMono > 0) connection.wire.send(['muted', untilMono]);
     this.#parts.greeted(connection);
+  }
+
+  /** What a muted client has not sent counts as denied like what it sends. */
+  #withheld({ principal }: Connection, [, ...counts]: Extract<ClientFrame, [t: 'withheld', ...unknown[]]>): void {
+    for (let i = 0; i + 1 < counts.length; i += 2) {
+      const [family, count] = [counts[i], counts[i + 1]];
+      if (typeof family !== 'string' || !Number.isSafeInteger(count) || !((count as number) > 0))
+        throw new GraceError('PROTOCOL', 'withheld: expected a family and a number');
+      this.#parts.accounts.of(family).denied += count as number;
+      this.#parts.door.withheld(principal, count as number);
+    }
   }
 
   #batch(connection: Connection, frame: Batch): void {
@@ -110,32 +159,51 @@ export class Reception {
 
   #subscribe(
     connection: Connection,
-    [, number, pattern, group, policy]: Extract<ClientFrame, { 0: 'subscribe' }>,
+    [, number, pattern, group, policy, wish = null]: Extract<ClientFrame, { 0: 'subscribe' }>,
   ): void {
-    const { routes, turns } = this.#parts;
+    const { routes, turns, durable } = this.#parts;
     if (connection.subscriptions.has(number))
       throw new GraceError('PROTOCOL', 'a number was used for two subscriptions');
-    const refusal = this.#refusal(connection, pattern);
-    if (!refusal) {
+    const refusal = this.#refusal(connection, pattern) ?? wishRefusal(wish);
+    const say = (error?: GraceError): void => {
+      if (connection.open) connection.wire.send(['subscribed', number, error ? toWireError(error) : null]);
+    };
+    if (refusal) say(refusal);
+    else {
+      const given = policy ?? (familyOf(pattern) === 'telemetry' ? 'drop-oldest' : 'back-pressure');
+      const isMember = given !== 'drop-oldest' && wish !== false && durable?.concerns(pattern) === true;
       const subscription = new BrokerSubscription(
         connection,
         number,
         pattern,
         group,
-        policy ?? (familyOf(pattern) === 'telemetry' ? 'drop-oldest' : 'back-pressure'),
+        given,
         connection.access.mustFilter(pattern),
+        isMember,
       );
       connection.subscriptions.set(number, subscription);
       routes.add(subscription);
+      if (!isMember) say();
+      else {
+        durable.join(subscription, connection, wish ?? {}, (error) => {
+          if (error) this.#end(subscription, false);
+          say(error);
+        });
+      }
     }
-    connection.wire.send(['subscribed', number, refusal ? toWireError(refusal) : null]);
     turns.news();
   }
 
   #unsubscribe(connection: Connection, number: number): void {
     const subscription = connection.subscriptions.get(number);
-    if (subscription) this.#parts.router.end(subscription);
+    if (subscription) this.#end(subscription, true);
     this.#parts.turns.news();
+  }
+
+  /** `explicit`: its client said so; a durable consumer outlives anything else. */
+  #end(subscription: BrokerSubscription, explicit: boolean): void {
+    this.#parts.router.end(subscription);
+    if (subscription.durable) this.#parts.durable?.leave(subscription, explicit);
   }
 
   #refusal(connection: Connection, pattern: string): GraceError | undefined {
@@ -147,6 +215,10 @@ export class Reception {
     if (connection.subscriptions.size >= MAX_SUBSCRIPTIONS) {
       return new GraceError('BUS_OVERLOADED', `a client may have ${MAX_SUBSCRIPTIONS} subscriptions`);
     }
+    return this.#denial(connection, pattern);
+  }
+
+  #denial(connection: Connection, pattern: string): GraceError | undefined {
     const verdict = connection.access.subscribe(pattern);
     if (verdict === 'allowed') return undefined;
     const { name } = connection.principal;

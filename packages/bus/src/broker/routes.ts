@@ -1,13 +1,18 @@
-import type { BusTotals } from '@grace/contracts';
+import type { Consumer } from '../durable/consumer.ts';
 import { SubjectTrie } from '../subject/trie.ts';
-import type { Accounts } from './accounts.ts';
+import type { Account, Accounts } from './accounts.ts';
+import { chooseByKey } from './sticky.ts';
 import type { BrokerSubscription } from './subscription.ts';
 
 /** Who gets messages of a subject: each of `each`, and one of every group. */
 export interface Route {
   readonly each: readonly BrokerSubscription[];
   readonly groups: readonly (readonly BrokerSubscription[])[];
-  readonly account: BusTotals;
+  /** Of a durable subject: whose messages are kept; null: the subject is not durable. */
+  readonly kept: readonly Consumer[] | null;
+  /** Of a durable subject: who gets copies without a promise. */
+  readonly live: Pick<Route, 'each' | 'groups'>;
+  readonly account: Account;
   /** Turns, so that equally busy members of a group take turns. */
   turn: number;
 }
@@ -19,6 +24,8 @@ export class Routes {
   readonly #trie = new SubjectTrie<BrokerSubscription>();
   readonly #routes = new Map<string, Route>();
   readonly #accounts: Accounts;
+  /** Set by the durable part: the consumers of a durable subject, null for any other. */
+  keep: (subject: string) => readonly Consumer[] | null = () => null;
 
   constructor(accounts: Accounts) {
     this.#accounts = accounts;
@@ -57,8 +64,29 @@ export class Routes {
       if (subscription.group === null) each.push(subscription);
       else groups.set(subscription.group, [...(groups.get(subscription.group) ?? []), subscription]);
     }
-    return { each, groups: [...groups.values()], account: this.#accounts.of(subject), turn: 0 };
+    const all = [...groups.values()];
+    const kept = this.keep(subject);
+    const live = {
+      each: kept ? each.filter(isLive) : each,
+      groups: kept ? all.map((one) => one.filter(isLive)).filter(isSome) : all,
+    };
+    return { each, groups: all, kept, live, account: this.#accounts.of(subject), turn: 0 };
   }
+}
+
+const isLive = ({ durable }: BrokerSubscription): boolean => !durable;
+const isSome = (members: readonly unknown[]): boolean => members.length > 0;
+
+/** The member for a message: with a key always the same one while it lives, else as `chooseMember`. */
+export function chooseFor(
+  key: string | null,
+  members: readonly BrokerSubscription[],
+  turn: number,
+  hasRoom: (member: BrokerSubscription) => boolean,
+): BrokerSubscription | undefined {
+  if (key === null || members.length < 2) return chooseMember(members, turn, hasRoom);
+  const chosen = chooseByKey(members, key);
+  return chosen && hasRoom(chosen) ? chosen : undefined;
 }
 
 /** The least busy member with room; members equally busy take turns. Undefined when nobody has room. */

@@ -14,7 +14,23 @@ export interface Delivery {
   readonly subscription: BrokerSubscription;
   /** When it was sent, monotonic ms. */
   sentMono: number;
+  /** Its number on the wire; 0 until it is sent. */
+  number: number;
+  /** Of a durable message: what keeps it. Such a delivery is settled when the disk knows. */
+  readonly kept: Kept | null;
+  /** Its place in the window was given back. */
+  loosened: boolean;
+  /** The client wants to know when it is settled. */
+  watched: boolean;
 }
+
+/** What the durable part of the broker keeps of a message. */
+export interface Kept {
+  /** Times it was or may have been sent, this one included. */
+  readonly sends: number;
+}
+
+let subscriptions = 0;
 
 /** Whose subscription it is. */
 export interface Subscriber {
@@ -25,8 +41,12 @@ export interface Subscriber {
   readonly subscriptions: Map<number, BrokerSubscription>;
   /** Subscriptions with messages that their windows let through. */
   readonly ready: Set<BrokerSubscription>;
+  /** Sent and not acknowledged, by number. */
+  readonly unacknowledged: Map<number, Delivery>;
   /** There is something to say to it. */
   announce(): void;
+  /** It asked to be told when the acknowledgement of this delivery is on disk: it is, or never will be. */
+  confirm(number: number, settled: boolean): void;
 }
 
 /** Part of a window: control has one for itself. */
@@ -43,7 +63,11 @@ export class BrokerSubscription {
   readonly group: string | null;
   readonly policy: SubscriptionPolicy;
   /** Part of the pattern is denied to the principal. */
-  readonly filtered: boolean;
+  filtered: boolean;
+  /** Member of a durable consumer: of durable subjects it gets what is kept, and no live copies. */
+  readonly durable: boolean;
+  /** Unlike that of any other subscription of this broker. */
+  readonly identity: string;
   readonly queue = new Lanes<Delivery>();
   open = true;
   #queuedBytes = 0;
@@ -59,6 +83,7 @@ export class BrokerSubscription {
     group: string | null,
     policy: SubscriptionPolicy,
     filtered: boolean,
+    durable = false,
   ) {
     this.connection = connection;
     this.number = number;
@@ -66,6 +91,8 @@ export class BrokerSubscription {
     this.group = group;
     this.policy = policy;
     this.filtered = filtered;
+    this.durable = durable;
+    this.identity = String(++subscriptions);
   }
 
   /** How busy it is, for the choice within a group. */
@@ -108,6 +135,16 @@ export class BrokerSubscription {
     const used = this.#unacknowledged[laneOf(message.flags) === 0 ? 0 : 1];
     used.messages--;
     used.bytes -= message.bytes;
+  }
+
+  /** Whether one more would go out at once: what is kept on disk waits there, and not in this queue. */
+  mayGive(lane: Lane, bytes: number): boolean {
+    const used = this.#unacknowledged[lane === 0 ? 0 : 1];
+    const control = this.queue.lanes[0]!.size;
+    const queued = lane === 0 ? control : this.queue.size - control;
+    if (used.messages + queued === 0) return true;
+    const { creditMessages, creditBytes } = this.connection;
+    return used.messages + queued < creditMessages && used.bytes + this.#queuedBytes + bytes <= creditBytes;
   }
 
   canTake(): boolean {

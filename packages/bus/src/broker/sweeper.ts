@@ -51,6 +51,8 @@ export class Sweeper {
 
   #sweepConnection(connection: Connection, nowMono: number): void {
     for (const [number, delivery] of connection.unacknowledged) {
+      // What is kept has a time of its own, and comes again.
+      if (delivery.kept) continue;
       if (nowMono - delivery.sentMono < ACKNOWLEDGE_MS) break;
       connection.unacknowledged.delete(number);
       this.#router.settle(delivery, 'expired');
@@ -61,7 +63,7 @@ export class Sweeper {
       this.#router.withdraw(ask, 'the request');
     }
     for (const subscription of connection.subscriptions.values()) {
-      const late = subscription.drain(({ message }) => !message.ask || message.deadlineMono > nowMono);
+      const late = subscription.drain(({ message }) => message.expiresMono > nowMono);
       for (const delivery of late) this.#router.drop(delivery, 'expired');
     }
   }

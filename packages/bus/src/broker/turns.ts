@@ -142,7 +142,7 @@ export class Turns {
       connection.refusalsDueMono = nowMono + MUTED_ANSWER_MS;
     }
     const frame = connection.nextFrame(nowMono, (delivery) => this.#work.expired(delivery));
-    if (frame) connection.wire.send(frame);
+    if (frame) connection.wire.send(frame, connection.moves);
     if (connection.ready.size > 0) this.#news.add(connection);
   }
 

@@ -3,7 +3,8 @@ import { type Clock, GraceError, PRIORITIES, systemClock } from '@grace/contract
 import { checkPattern, checkSubject, isControlSubject } from '../subject/subject.ts';
 import { type BrokerFrame, type ClientFrame, type Extra, REQUEST_BIT, SEEN_BIT } from '../wire/frames.ts';
 import type { Lane } from '../wire/lanes.ts';
-import { pack, sizeOf } from '../wire/payload.ts';
+import { type PackedPayload, pack, sizeOf } from '../wire/payload.ts';
+import { formOf, take } from '../wire/payload-transfer.ts';
 import { PortWire } from '../wire/port-wire.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { Dialer } from './dialer.ts';
@@ -30,6 +31,7 @@ export interface BusClientOptions {
 }
 
 const DEFAULT_DEADLINE_MS = 5000;
+const MAX_KEY_LENGTH = 256;
 /** Subjects checked once are remembered, so that the check costs a look-up. */
 const REMEMBERED_SUBJECTS = 1024;
 
@@ -77,7 +79,16 @@ class Client implements BusConnection {
     const number = this.#nextSubscription++;
     const deadlineMs = checkDeadline(options.deadlineMs);
     await this.#session.subscribe(
-      { number, pattern, handler, queue: options.queue ?? null, policy: options.policy ?? null },
+      {
+        number,
+        pattern,
+        handler,
+        queue: options.queue ?? null,
+        policy: options.policy ?? null,
+        durable: options.durable ?? null,
+        isManual: options.ack === 'manual',
+        onEnd: options.onEnd,
+      },
       this.#clock.monoMs() + deadlineMs,
     );
     return { pattern, unsubscribe: async () => this.#session.unsubscribe(number) };
@@ -120,17 +131,19 @@ class Client implements BusConnection {
       this.#checkSubject(subject);
       const nowMono = this.#clock.monoMs();
       const lane = (isControlSubject(subject) ? 0 : PRIORITIES.indexOf(options.priority ?? 'normal')) as Lane;
-      const packed = pack(payload);
+      const deadlineMs = checkDeadline(options.deadlineMs);
+      const { packed, form } = packWith(payload, options.transfer);
       const pending: Pending = {
         subject,
         lane,
-        flags: lane | kind | (options.id === undefined ? 0 : SEEN_BIT),
+        flags: lane | kind | form | (options.id === undefined ? 0 : SEEN_BIT),
         id: options.id ?? `${this.#idPrefix}-${this.#nextId++}`,
-        deadlineMono: Math.ceil(nowMono + checkDeadline(options.deadlineMs)),
+        deadlineMono: Math.ceil(nowMono + deadlineMs),
         extra: extraOf(options),
         payload: packed,
         bytes: sizeOf(packed),
         isRequest: kind !== 0,
+        moves: form !== 0,
         resolve,
         reject,
         settled: false,
@@ -147,12 +160,35 @@ class Client implements BusConnection {
   }
 }
 
+/** Packed, and what was given away taken from the sender: after it could be packed, so that a mistake costs nothing. */
+function packWith(payload: unknown, transfer: readonly ArrayBuffer[] = []): { packed: PackedPayload; form: number } {
+  const form = formOf(payload, transfer);
+  const packed = form === 0 ? pack(payload) : null;
+  const whole = transfer.length === 0 ? null : take(payload, transfer);
+  return { packed: form === 0 ? packed : whole, form };
+}
+
 function checkDeadline(deadlineMs = DEFAULT_DEADLINE_MS): number {
   if (Number.isFinite(deadlineMs) && deadlineMs >= 0) return deadlineMs;
   throw new GraceError('BAD_INPUT', `deadlineMs: expected milliseconds from 0 up, got ${deadlineMs}`);
 }
 
-function extraOf({ schema, correlation, causation }: PublishOptions): Extra {
+function extraOf({ schema, correlation, causation, key, lifetimeMs }: PublishOptions): Extra {
+  if (key !== undefined || lifetimeMs !== undefined) {
+    return [schema ?? 1, correlation ?? null, causation ?? null, checkKey(key), checkLifetime(lifetimeMs)];
+  }
   if (schema === undefined && correlation === undefined && causation === undefined) return null;
   return [schema ?? 1, correlation ?? null, causation ?? null];
+}
+
+function checkKey(key: string | undefined): string | null {
+  if (key === undefined) return null;
+  if (typeof key === 'string' && key.length <= MAX_KEY_LENGTH) return key;
+  throw new GraceError('BAD_INPUT', `key: expected a text of up to ${MAX_KEY_LENGTH} characters`);
+}
+
+function checkLifetime(lifetimeMs: number | undefined): number | null {
+  if (lifetimeMs === undefined) return null;
+  if (Number.isFinite(lifetimeMs) && lifetimeMs >= 0) return lifetimeMs;
+  throw new GraceError('BAD_INPUT', `lifetimeMs: expected milliseconds from 0 up, got ${lifetimeMs}`);
 }

@@ -8,21 +8,24 @@ import type { Pending } from './pending.ts';
 
 /** Sends what the windows allow, and all acknowledgements and answers, in as few frames as possible. */
 export function sendBatches(link: Link, window: Window, outbox: Outbox): void {
+  link.sendAsides();
   for (;;) {
     const { first, messages } = outbox.take(window);
     if (messages.length === 0 && !link.hasNews) return;
     const { handled, rejected, replies } = link.takeNews();
     const frame: Batch = ['batch', first, messages.length, handled.length, rejected.length, replies.length];
+    const moves: ArrayBuffer[] = [];
     let before: string | undefined;
     for (let i = 0; i < messages.length; i++) {
       const { subject, flags, id, deadlineMono, extra, payload } = messages[i]!;
+      if (messages[i]!.moves) moves.push((payload as Uint8Array).buffer as ArrayBuffer);
       frame.push(subject === before ? null : subject, flags, id, deadlineMono, extra, payload);
       before = subject;
     }
     append(frame, handled);
     append(frame, rejected);
     append(frame, replies);
-    link.wire.send(frame);
+    link.wire.send(frame, moves);
   }
 }
 
@@ -68,9 +71,13 @@ export function decide(
     requests.delete(number);
     if (!pending || pending.settled) continue;
     pending.settled = true;
-    const value = unpack(frame[r + 2]);
-    if (frame[r + 1] === 1) pending.resolve(value);
-    else pending.reject(fromWireError(value as WireError));
+    try {
+      const value = unpack(frame[r + 2]);
+      if (frame[r + 1] === 1) pending.resolve(value);
+      else pending.reject(fromWireError(value as WireError));
+    } catch (error) {
+      pending.reject(error as GraceError);
+    }
   }
   return { accepted, refused, overloaded };
 }

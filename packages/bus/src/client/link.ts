@@ -17,6 +17,14 @@ export class Link implements Answers {
   handled: Ranges = [];
   rejected: Ranges = [];
   replies: unknown[] = [];
+  #naks: (number | string | null)[] = [];
+  readonly #progress = new Set<number>();
+  #confirms: number[] = [];
+  /** Who waits to hear that an acknowledgement is on disk, by delivery. */
+  readonly #confirming = new Map<
+    number,
+    { promise: Promise<void>; resolve: () => void; reject: (error: GraceError) => void }
+  >();
   readonly #flushSoon: () => void;
 
   constructor(wire: Wire<BrokerFrame, ClientFrame>, flushSoon: () => void) {
@@ -34,6 +42,59 @@ export class Link implements Answers {
 
   get hasNews(): boolean {
     return this.handled.length > 0 || this.rejected.length > 0 || this.replies.length > 0;
+  }
+
+  /** What is said about single deliveries goes before the batch that acknowledges them. */
+  sendAsides(): void {
+    if (this.#confirms.length > 0) this.wire.send(['confirm', ...this.#confirms.splice(0)]);
+    if (this.#progress.size > 0) {
+      this.wire.send(['progress', ...this.#progress]);
+      this.#progress.clear();
+    }
+    if (this.#naks.length > 0) this.wire.send(['nak', ...this.#naks.splice(0)]);
+  }
+
+  nak(delivery: number, delayMs: number | null, words: string | null): void {
+    if (this.closed) return;
+    this.#naks.push(delivery, delayMs, words);
+    this.#flushSoon();
+  }
+
+  progress(delivery: number): void {
+    if (this.closed) return;
+    this.#progress.add(delivery);
+    this.#flushSoon();
+  }
+
+  confirm(delivery: number): Promise<void> {
+    if (this.closed) return Promise.reject(new GraceError('BUS_CLOSED', 'the wire on which the message came is gone'));
+    let waiting = this.#confirming.get(delivery);
+    if (!waiting) {
+      waiting = Promise.withResolvers<void>();
+      this.#confirming.set(delivery, waiting);
+      this.#confirms.push(delivery);
+      this.#flushSoon();
+    }
+    return waiting.promise;
+  }
+
+  /** The broker says which acknowledgements are on disk. */
+  settled([, ...entries]: Extract<BrokerFrame, { 0: 'settled' }>): void {
+    for (let i = 0; i + 1 < entries.length; i += 2) {
+      const waiting = this.#confirming.get(entries[i]!);
+      this.#confirming.delete(entries[i]!);
+      if (entries[i + 1] === 1) waiting?.resolve();
+      else waiting?.reject(new GraceError('NOT_FOUND', 'the delivery is not kept any more: it was settled otherwise'));
+    }
+  }
+
+  /** Nothing more is heard on it. */
+  end(): void {
+    this.closed = true;
+    for (const { reject } of this.#confirming.values()) {
+      reject(new GraceError('BUS_CLOSED', 'the wire broke before the acknowledgement was known to be on disk'));
+    }
+    this.#confirming.clear();
   }
 
   acknowledge(delivery: number, handled: boolean): void {

@@ -13,6 +13,8 @@ export interface Pending {
   readonly payload: unknown;
   readonly bytes: number;
   readonly isRequest: boolean;
+  /** Its payload is a buffer that the sender gave away; once sent on a port it is not here any more. */
+  readonly moves?: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   /** Promise settled: whatever still arrives for it is ignored. */

@@ -1,17 +1,29 @@
-import type { SubscriptionPolicy } from '@grace/contracts';
-import { BATCH_HEAD, BATCH_MESSAGES, type Batch, DELIVERY_FIELDS, DELIVERY_FLAGS, firstLane } from '../wire/frames.ts';
+import type { GraceError, SubscriptionPolicy } from '@grace/contracts';
+import {
+  BATCH_HEAD,
+  BATCH_MESSAGES,
+  type Batch,
+  DELIVERY_FIELDS,
+  DELIVERY_FLAGS,
+  DURABLE_BIT,
+  firstLane,
+} from '../wire/frames.ts';
 import { Lanes } from '../wire/lanes.ts';
 import { Delivered } from './delivered.ts';
 import type { Link } from './link.ts';
 import { RecentDeliveries } from './recent-deliveries.ts';
-import type { MessageHandler } from './types.ts';
+import type { DurableSubscription, MessageHandler } from './types.ts';
 
 export interface LocalSubscription {
   readonly number: number;
   readonly pattern: string;
   readonly handler: MessageHandler;
+  readonly onEnd?: ((error: GraceError) => void) | undefined;
   readonly queue: string | null;
   readonly policy: SubscriptionPolicy | null;
+  readonly durable?: DurableSubscription | false | null;
+  /** The handler acknowledges by itself. */
+  readonly isManual?: boolean;
 }
 
 interface Arrival {
@@ -29,6 +41,10 @@ export class Receiver {
   dropped = 0;
   readonly #arrived = new Lanes<Arrival>();
   readonly #recent = new RecentDeliveries();
+  /** Durable messages that were handled: what the broker did not hear of before the wire broke comes again. */
+  readonly #handled = new RecentDeliveries();
+  /** Durable messages that are being handled. */
+  readonly #underWay = new Map<string, Delivered>();
   #handledInTurn = 0;
   #turn: NodeJS.Immediate | undefined;
 
@@ -47,6 +63,7 @@ export class Receiver {
   expectRepeats(): void {
     this.#arrived.filter(() => false);
     this.#recent.expectRepeats();
+    this.#handled.expectRepeats();
   }
 
   close(): void {
@@ -74,38 +91,61 @@ export class Receiver {
       if (!subscription) {
         this.dropped++;
         link.acknowledge(delivery, false);
+      } else if (((frame[at + DELIVERY_FLAGS] as number) & DURABLE_BIT) !== 0) {
+        this.#takeKept(subscription, new Delivered(frame, at, delivery, link), link, delivery);
       } else if (this.#recent.isRepeat(subscription.number, frame[at + 3] as string)) {
         this.dropped++;
         link.acknowledge(delivery, true);
       } else {
         this.received++;
-        this.#call(subscription, new Delivered(frame, at, delivery, link), link, delivery);
+        const message = new Delivered(frame, at, delivery, link);
+        if (message.unreadable) message.rejected(message.unreadable);
+        else this.#call(subscription, message);
       }
     }
   }
 
-  #call(subscription: LocalSubscription, message: Delivered, link: Link, delivery: number): void {
+  /** What was handled on a wire that broke is acknowledged again, what is still being handled goes on: neither is handled twice. */
+  #takeKept(subscription: LocalSubscription, message: Delivered, link: Link, delivery: number): void {
+    const { number } = subscription;
+    if (this.#handled.has(number, message.id)) {
+      this.dropped++;
+      message.ack();
+      return;
+    }
+    const key = `${number} ${message.id}`;
+    if (this.#underWay.get(key)?.comeAgain(delivery, link)) {
+      this.dropped++;
+      return;
+    }
+    this.received++;
+    this.#underWay.set(key, message);
+    message.onSaid = (handled) => {
+      if (this.#underWay.get(key) === message) this.#underWay.delete(key);
+      if (handled) this.#handled.remember(number, message.id);
+    };
+    if (message.unreadable) message.rejected(message.unreadable);
+    else this.#call(subscription, message);
+  }
+
+  #call({ handler, isManual = false }: LocalSubscription, message: Delivered): void {
     let result: unknown;
     try {
-      result = subscription.handler(message);
+      result = handler(message);
     } catch (error) {
-      this.#rejected(message, link, delivery, error);
+      message.rejected(error);
       return;
     }
     if (typeof (result as Promise<void> | undefined)?.then !== 'function') {
-      link.acknowledge(delivery, true);
+      if (!isManual) message.ack();
       return;
     }
     (result as Promise<void>).then(
-      () => link.acknowledge(delivery, true),
-      (error: unknown) => this.#rejected(message, link, delivery, error),
+      () => {
+        if (!isManual) message.ack();
+      },
+      (error: unknown) => message.rejected(error),
     );
-  }
-
-  /** A request whose handler failed is answered with the failure, so that nobody waits for the deadline. */
-  #rejected(message: Delivered, link: Link, delivery: number, error: unknown): void {
-    message.fail(error);
-    link.acknowledge(delivery, false);
   }
 }
 

@@ -26,10 +26,19 @@ export class RecentDeliveries {
 
   /** Remembers the delivery; true when it was there before the last break. */
   isRepeat(subscription: number, id: string): boolean {
-    if (this.#before?.has(`${subscription} ${id}`)) return true;
+    if (this.has(subscription, id)) return true;
+    this.remember(subscription, id);
+    return false;
+  }
+
+  /** It was there before the last break. */
+  has(subscription: number, id: string): boolean {
+    return this.#before?.has(`${subscription} ${id}`) === true;
+  }
+
+  remember(subscription: number, id: string): void {
     this.#keys[this.#next] = id;
     this.#subscriptions[this.#next] = subscription;
     this.#next = (this.#next + 1) % REMEMBERED;
-    return false;
   }
 }

@@ -4,6 +4,7 @@ import type { Wire } from '../wire/wire.ts';
 import { Deadlines } from './deadlines.ts';
 import { decide, sendBatches } from './exchange.ts';
 import { Link } from './link.ts';
+import { Muted, mutedError } from './muted.ts';
 import { Outbox } from './outbox.ts';
 import type { Pending } from './pending.ts';
 import { type LocalSubscription, Receiver } from './receiver.ts';
@@ -27,6 +28,9 @@ const OUTBOX_BYTES = 64 * 1024 ** 2;
 /** The broker's own answer at the deadline says more than ours; it gets this long to arrive. */
 const ANSWER_GRACE_MS = 100;
 
+/** Ends of subscriptions that may wait for a wire. */
+const OWED_LIMIT = 4096;
+
 interface Asked {
   readonly subscription: LocalSubscription;
   readonly deadlineMono: number;
@@ -43,6 +47,9 @@ export class Session {
   readonly #requests = new Map<number, Pending>();
   readonly #subscribing = new Map<number, Asked>();
   readonly #deadlines: Deadlines;
+  /** Ended while there was no wire to say so. */
+  readonly #owed: LocalSubscription[] = [];
+  readonly #muted: Muted;
   readonly #counters = { published: 0, accepted: 0, refused: 0, overloaded: 0, reconnects: 0, resent: 0 };
   #link: Link | undefined;
   #welcomes = 0;
@@ -55,6 +62,17 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#outbox = new Outbox(options.outboxLimit, OUTBOX_BYTES);
+    this.#muted = new Muted(
+      {
+        tell: (counts) => {
+          if (!this.#link?.window) return false;
+          this.#link.wire.send(['withheld', ...counts]);
+          return true;
+        },
+        refuse: (pending, error) => this.#refuse(pending, error),
+      },
+      options.outboxLimit,
+    );
     this.#deadlines = new Deadlines(options.clock.monoMs, (nowMono) => this.#sweep(nowMono));
   }
 
@@ -86,9 +104,12 @@ export class Session {
     const link = this.#link;
     if (!link) return;
     this.#link = undefined;
-    link.closed = true;
+    // The next broker tells it again.
+    this.#muted.until(0);
+    link.end();
     link.wire.close();
     this.#receiver.expectRepeats();
+    if (link.wire.kind === 'port') this.#refuseMoved();
     this.#counters.resent += this.#outbox.rewind((pending) => {
       pending.flags |= SEEN_BIT;
     });
@@ -101,11 +122,24 @@ export class Session {
     this.#requests.clear();
   }
 
+  /** What was moved to the broker cannot be sent again. */
+  #refuseMoved(): void {
+    for (const pending of this.#outbox.sent()) {
+      if (!pending.moves) continue;
+      const words = `the wire broke before "${pending.subject}" was accepted, and its buffer went with it`;
+      this.#refuse(pending, new GraceError('BUS_CLOSED', words));
+    }
+  }
+
   send(pending: Pending, nowMono: number): void {
     this.#counters.published++;
     const refusal = this.#refusalOf(pending);
     if (refusal) {
       this.#refuse(pending, refusal);
+      return;
+    }
+    if (this.#muted.isOn(nowMono)) {
+      this.#muted.hold(pending);
       return;
     }
     this.#outbox.push(pending);
@@ -125,13 +159,18 @@ export class Session {
   }
 
   unsubscribe(number: number): void {
-    if (!this.#receiver.subscriptions.delete(number)) return;
+    const subscription = this.#receiver.subscriptions.get(number);
+    if (!subscription) return;
+    this.#receiver.subscriptions.delete(number);
     if (this.#link?.window) this.#link.wire.send(['unsubscribe', number]);
+    // A durable consumer outlives the wire: the next broker must hear that it is over.
+    else if (!this.#subscribing.has(number) && this.#owed.length < OWED_LIMIT) this.#owed.push(subscription);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#muted.flush();
     if (this.#link?.window) this.#flush();
     this.#fail(new GraceError('BUS_CLOSED'));
     this.disconnect();
@@ -172,10 +211,20 @@ export class Session {
         this.#maxPayloadBytes = frame[4];
         if (this.#welcomes++ > 0) this.#counters.reconnects++;
         for (const subscription of this.#receiver.subscriptions.values()) this.#ask(link, subscription);
+        for (const subscription of this.#owed.splice(0)) {
+          this.#ask(link, subscription);
+          link.wire.send(['unsubscribe', subscription.number]);
+        }
         this.#flush();
         return;
       case 'subscribed':
         this.#subscribed(frame[1], frame[2]);
+        return;
+      case 'muted':
+        this.#mute(frame[1]);
+        return;
+      case 'settled':
+        link.settled(frame);
         return;
       case 'refused':
         this.#refusal = frame[1];
@@ -188,6 +237,19 @@ export class Session {
     }
   }
 
+  /** What waits here will not be sent either. */
+  #mute(untilMono: number): void {
+    this.#muted.until(untilMono);
+    if (!this.#muted.isOn(this.#options.clock.monoMs())) return;
+    for (const pending of this.#outbox.waiting()) {
+      if (pending.settled) continue;
+      this.#muted.count(pending.subject);
+      this.#refuse(pending, mutedError(pending));
+    }
+    this.#outbox.sweep();
+    this.#muted.flush();
+  }
+
   #settle(link: Link, frame: Batch): void {
     const { accepted, refused, overloaded } = decide(frame, this.#outbox, this.#requests);
     this.#counters.accepted += accepted;
@@ -197,16 +259,18 @@ export class Session {
     if (this.#outbox.size > 0) this.#flushSoon();
   }
 
-  #ask(link: Link, { number, pattern, queue, policy }: LocalSubscription): void {
-    link.wire.send(['subscribe', number, pattern, queue, policy]);
+  #ask(link: Link, { number, pattern, queue, policy, durable = null }: LocalSubscription): void {
+    link.wire.send(['subscribe', number, pattern, queue, policy, durable]);
   }
 
   #subscribed(number: number, error: WireError | null): void {
     const asked = this.#subscribing.get(number);
+    const { onEnd } = this.#receiver.subscriptions.get(number) ?? {};
     this.#subscribing.delete(number);
     if (error) this.#receiver.subscriptions.delete(number);
-    if (error) asked?.reject(fromWireError(error));
-    else asked?.resolve();
+    if (!error) asked?.resolve();
+    else if (asked) asked.reject(fromWireError(error));
+    else onEnd?.(fromWireError(error));
   }
 
   #flushSoon(): void {

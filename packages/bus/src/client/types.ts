@@ -1,4 +1,4 @@
-import type { Envelope, Priority, SubscriptionPolicy } from '@grace/contracts';
+import type { Envelope, GraceError, Priority, SubscriptionPolicy } from '@grace/contracts';
 
 /** The bus as every kernel and every outside client sees it. Nobody knows the wire under it. */
 export interface BusClient {
@@ -33,6 +33,16 @@ export interface PublishOptions {
   /** Given ids make a resend recognisable; default a fresh one. */
   id?: string;
   schema?: number;
+  /** Within a queue group, messages of one key go to the same member while it lives; at most 256 characters. */
+  key?: string;
+  /** Nobody needs it afterwards: what is not delivered by then is counted expired. Default: it has no end. */
+  lifetimeMs?: number;
+  /**
+   * Buffers given away with the payload: empty for the sender from the call on, whatever the answer. A payload that is one of them, whole, is
+   * moved and not copied where both wires are ports and one subscriber gets it. A wire that breaks before the answer takes it along:
+   * `BUS_CLOSED`, and it is not sent again.
+   */
+  transfer?: readonly ArrayBuffer[];
 }
 
 export interface RequestOptions extends PublishOptions {}
@@ -42,10 +52,45 @@ export interface SubscribeOptions {
   queue?: string;
   /** What happens when this subscriber is too slow; default `back-pressure`. */
   policy?: SubscriptionPolicy;
+  /** `manual`: the handler says `ack` or `nak`, and that it resolves says nothing; that it throws is still a `nak`. Default `auto`. */
+  ack?: 'auto' | 'manual';
+  /** How messages on durable subjects are served; `false`: copies without a promise, as `drop-oldest` gets them. */
+  durable?: DurableSubscription | false;
+  /** The right to it was taken away, or not given again after a reconnection: nothing comes any more. */
+  onEnd?: (error: GraceError) => void;
   deadlineMs?: number;
 }
 
+/** What is not said is the broker's default, see docs/bus.md. The latest subscription of a consumer decides. */
+export interface DurableSubscription {
+  /** Name of the consumer, beside the principal or the queue; default: the pattern. */
+  name?: string;
+  /** An attempt that is not acknowledged for so long has failed. */
+  ackWaitMs?: number;
+  /** Pauses before the second attempt, the third, ...; the last is repeated. */
+  backoffMs?: readonly number[];
+  /** After so many failed attempts it is a dead letter. */
+  maxAttempts?: number;
+  /** Of one key, or without a key of one publisher and subject, the next is sent when the one before is settled. */
+  ordered?: boolean;
+}
+
 export interface Message extends Envelope {
+  /** It is kept until it is acknowledged. */
+  readonly durable: boolean;
+  /** From 1; more than 1 whenever it may have been delivered before. */
+  readonly attempt: number;
+  /** It is handled. The first of `ack` and `nak` counts. */
+  ack(): void;
+  /** The attempt failed; the next follows after `delayMs`, or at the pace of the consumer. What is not durable is rejected. */
+  nak(options?: { delayMs?: number }): void;
+  /** It takes longer: the time to acknowledge begins anew. */
+  inProgress(): void;
+  /**
+   * Resolves when the acknowledgement of this delivery is on disk; to be called before it is given.
+   * @throws GraceError `BUS_CLOSED` when the wire breaks before, `NOT_FOUND` when there will be none: it is not durable, or dead
+   */
+  confirmed(): Promise<void>;
   /** Answers a request. Nothing happens for events. An Error travels with its code. */
   reply(payload: unknown): void;
   fail(error: unknown): void;

@@ -21,8 +21,9 @@ export class PortWire<In, Out> implements Wire<In, Out> {
     });
   }
 
-  send(frame: Out): void {
-    this.#port.postMessage(frame);
+  send(frame: Out, moves: readonly ArrayBuffer[] = []): void {
+    if (moves.length > 0) this.#port.postMessage(frame, moves as ArrayBuffer[]);
+    else this.#port.postMessage(frame);
   }
 
   /** A port cannot hold back its peer; the windows do. */

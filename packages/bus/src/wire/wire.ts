@@ -3,7 +3,8 @@ export interface Wire<In, Out> {
   readonly kind: 'port' | 'socket';
   /** Starts receiving. `onClose` is called once, also when this side closes. */
   open(handlers: WireHandlers<In>): void;
-  send(frame: Out): void;
+  /** `moves`: buffers in the frame that the sender gives away; where the wire can, they are moved and not copied. */
+  send(frame: Out, moves?: readonly ArrayBuffer[]): void;
   /** Holds back what the other side sends, where the wire can. */
   pause(): void;
   resume(): void;

@@ -14,9 +14,10 @@ import { processExists } from '../fault/process-table.ts';
 import type { ActorOrder } from './protocol.ts';
 
 const entry = join(import.meta.dirname, 'main.ts');
+const NOTHING = { bus: null, consumer: null, ledger: null };
 const hog = (ttlMs: number, durationMs: number): ActorOrder => ({
   lease: { id: 'l1', kind: 'cpu_hog', durationMs, ttlMs, params: { cores: 1 } },
-  bus: null,
+  ...NOTHING,
 });
 
 describe('an actor', () => {
@@ -72,7 +73,7 @@ describe('an actor', () => {
 
   test('an order that makes no sense is refused with its reason', async () => {
     const actor = await startActor(entry, 10_000);
-    actor.begin({ lease: { ...hog(1000, 1000).lease, params: { cores: 0 } }, bus: null });
+    actor.begin({ lease: { ...hog(1000, 1000).lease, params: { cores: 0 } }, ...NOTHING });
     await assert.rejects(actor.ended, { code: 'BAD_INPUT', message: /params\.cores: expected a whole number/ });
   });
 
@@ -101,6 +102,7 @@ describe('an actor', () => {
           ttlMs: 60_000,
           params: { subject: 'system.control.restart', messages: 5000 },
         },
+        ...NOTHING,
         bus: { socket, token },
       });
       await actor.ended;

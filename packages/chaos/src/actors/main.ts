@@ -7,12 +7,15 @@ import { GraceError, systemClock, toWireError } from '@grace/contracts';
 import { spamAcl } from './acl-spam.ts';
 import { hogCpu } from './cpu-hog.ts';
 import { holdLease, type LeaseHold } from './lease-hold.ts';
+import { damageLog } from './log-damage.ts';
 import { ACTOR_FAILED, type ActorCounts, type ActorOrder, type FromActor, type ToActor } from './protocol.ts';
+import { floodTopic } from './topic-flood.ts';
 
 /** Without an order in this time nobody is going to give one, ms. */
 const BEGIN_DEADLINE_MS = 5000;
-/** From the end of the lease to the end of the process at the latest, ms. */
+/** From the end of the lease to the end of the process at the latest, ms; a consumer leaves the bus first, and what it owes with it. */
 const GRACE_MS = 1000;
+const CONSUMER_GRACE_MS = 5000;
 
 let hold: LeaseHold | null = null;
 
@@ -49,7 +52,8 @@ function leave(): void {
 async function begin(order: ActorOrder): Promise<void> {
   const own = holdLease(order.lease);
   hold = own;
-  own.signal.addEventListener('abort', () => setTimeout(() => process.exit(0), GRACE_MS).unref());
+  const graceMs = order.consumer ? CONSUMER_GRACE_MS : GRACE_MS;
+  own.signal.addEventListener('abort', () => setTimeout(() => process.exit(0), graceMs).unref());
   try {
     const counts = await act(order, own);
     say({ t: 'end', why: own.settle(), atMono: systemClock.monoMs(), counts });
@@ -72,5 +76,8 @@ function act(order: ActorOrder, own: LeaseHold): Promise<ActorCounts> {
   const { kind, params } = order.lease;
   if (kind === 'cpu_hog') return hogCpu(own, params, report);
   if (kind === 'acl_spam' && order.bus) return spamAcl(own, params, order.bus, report);
+  if (kind === 'topic_flood' && order.bus && order.consumer)
+    return floodTopic(own, params, { publisher: order.bus, consumer: order.consumer }, report);
+  if (kind === 'log_damage' && order.ledger) return damageLog(own, params, order.ledger, report);
   throw new GraceError('FAULT_UNKNOWN', `an actor does not know ${kind}`);
 }

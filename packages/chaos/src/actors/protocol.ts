@@ -6,9 +6,28 @@ import type { FaultLease } from '@grace/contracts';
  */
 export interface ActorOrder {
   lease: Pick<FaultLease, 'id' | 'kind' | 'durationMs' | 'ttlMs' | 'params'>;
-  /** Where the bus listens and the token of the principal; only for a flood. */
-  bus: { socket: string; token: string } | null;
+  /** Access as the principal of the lease; only for a flood. */
+  bus: BusAccess | null;
+  /** Access as the principal that `params.consumer` names; only for a flood that is consumed. */
+  consumer: BusAccess | null;
+  /** The audit record; only for damage to it. */
+  ledger: LedgerPlace | null;
 }
+
+/** Where the bus listens, and the token of a principal. */
+export interface BusAccess {
+  socket: string;
+  token: string;
+}
+
+/** Folders, absolute: the segments of the current epoch, and where the bytes are kept that are damaged. */
+export interface LedgerPlace {
+  folder: string;
+  keep: string;
+}
+
+/** Name of the durable consumer of a flood below its principal. */
+export const FLOOD_CONSUMER = 'drill';
 
 /** Runner -> actor. Nothing happens before `begin`. */
 export type ToActor = { t: 'begin'; order: ActorOrder } | { t: 'renew' } | { t: 'stop' };

@@ -5,6 +5,7 @@ import type { TargetView } from '../observe/target.ts';
 import type { TargetReading } from '../observe/target-readings.ts';
 import type { Variant } from '../scenario/scenario.ts';
 import type { Observation } from '../verdict/recovery.ts';
+import type { Acknowledged } from '../workload/workload.ts';
 
 /** What a verification check may look at. */
 export interface CheckContext {
@@ -16,12 +17,20 @@ export interface CheckContext {
   undone: { verified: boolean };
   /** Instant from which the fault acted; null when that was not proven. */
   actedMono: number | null;
+  /** What its effect probe observed. */
+  observed: Readonly<Record<string, unknown>>;
   observations: readonly Observation[];
   /** What the laboratory read of the target's thread and process meanwhile. */
   readings: readonly TargetReading[];
   /** What the workload saw during the trial, and before the first one. */
   sample: WorkloadSample;
   quiet: WorkloadSample;
+  /** And in the steady state just before this trial. */
+  baseline: WorkloadSample;
+  /** Every append of the workload that was acknowledged so far. */
+  acknowledged(): readonly Acknowledged[];
+  /** Home of the system, absolute. */
+  home: string;
   /** The text written as a marker; null when the scenario has none, or it could not be written. */
   marker: string | null;
   /** Journal records since the trial began. */

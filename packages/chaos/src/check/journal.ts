@@ -6,7 +6,7 @@ const poll = { deadlineMs: CHECK_DEADLINE_MS, everyMs: 100 };
 
 export async function incidentOpened(context: CheckContext, kind: string | number | null): Promise<CheckResult> {
   const { records, target } = context;
-  const subjects = [target.id, ...target.kernels];
+  const subjects = [target.id, ...target.kernels, ...target.also];
   const record = await eventually(
     async () =>
       (await records()).find(
@@ -68,7 +68,7 @@ const PLAYBOOK_DEADLINE_MS = 8000;
 
 export async function playbookRan({ records, variant, target }: CheckContext): Promise<CheckResult> {
   const { playbook } = variant.expect;
-  const subjects = [target.id, ...target.kernels];
+  const subjects = [target.id, ...target.kernels, ...target.also];
   const ends = async (): Promise<JournalRecord<'playbook:end'>[]> => {
     const all = await records();
     const incidents = all

@@ -42,7 +42,9 @@ export async function readyAfterPressure(
 
 /** How much its process grew at most: what everybody else on this machine had to do without. */
 export function grewAtMost({ readings, target }: CheckContext, most: string | number | null): CheckResult {
-  const expected = `the process of ${target.id} grew by at most ${most} MB`;
+  // A principal lives outside: what it floods is the broker.
+  const whose = target.kind === 'principal' ? 'message_bus' : target.id;
+  const expected = `the process of ${whose} grew by at most ${most} MB`;
   const sizes = readings.map(({ rssBytes }) => rssBytes).filter((bytes) => bytes !== null);
   if (sizes.length < 2) return { expected, observed: 'the process could not be read', ok: null };
   const grewMB = Math.round((Math.max(...sizes) - sizes[0]!) / 1e6);

@@ -46,6 +46,26 @@ export const CHECK_NAMES = {
     proves: 'verbs of kernels that are no target were answered within the latency bounds',
     takes: null,
   },
+  others_round_trips: {
+    proves: 'messages of others over the same bus came back within twice the time before, and so many ms',
+    takes: 'how many ms a busy machine may add',
+  },
+  accepted_handled: {
+    proves: 'every message of the flood that was accepted was handled at least once, as its consumer counted',
+    takes: null,
+  },
+  pushed_back: { proves: 'the publisher of the flood was refused with BUS_OVERLOADED', takes: null },
+  heartbeats_fresh: { proves: 'no observed kernel missed its heartbeats while the fault acted', takes: null },
+  damage_named: {
+    proves: 'the system named this kind of damage at the record and in the segment where it was done',
+    takes: 'the kind of damage',
+  },
+  record_repaired: { proves: 'the system repaired the record in this way', takes: 'the ways, as a or b' },
+  record_whole: { proves: 'a verification of the whole record finds no flaw any more', takes: null },
+  acknowledged_kept: {
+    proves: 'every append that was acknowledged to the workload is read back with its content',
+    takes: null,
+  },
   hog_ended: { proves: 'no process of the laboratory is left', takes: null },
 } as const satisfies Record<string, { proves: string; takes: string | null }>;
 

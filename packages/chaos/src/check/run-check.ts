@@ -1,14 +1,16 @@
-import { processExists } from '../fault/process-table.ts';
 import type { CheckOrder } from '../scenario/scenario.ts';
 import { busConserves, deniedCounted, muted, nothingAccepted } from './bus.ts';
 import { cellKept, cellKilled, cellMatesBack, cellReplaced, movedAlone, onlyItsCellEnded } from './cells.ts';
 import type { CheckContext, CheckResult } from './context.ts';
+import { acceptedHandled, heartbeatsFresh, hogEnded, pushedBack } from './flood.ts';
 import { conditionNamed, incidentOpened, playbookRan, stackNames } from './journal.ts';
 import { cellMatesUntouched, nobodyRestarted, noRestart, restartedOnce, workWentOn } from './kernels.ts';
+import { othersLatency, othersRoundTrips } from './latency.ts';
 import { heldToShare, limitLifted, throttled } from './limits.ts';
 import { stateIntact } from './marker.ts';
 import { grewAtMost, pressureRecorded, readyAfterPressure } from './memory.ts';
 import { CHECK_NAMES, type CheckName } from './names.ts';
+import { acknowledgedKept, damageNamed, recordRepaired, recordWhole } from './record.ts';
 
 type Check = (context: CheckContext, value: CheckOrder['value']) => CheckResult | Promise<CheckResult>;
 
@@ -45,11 +47,15 @@ const CHECKS: Record<CheckName, Check> = {
   ready_after_pressure: readyAfterPressure,
   grew_at_most: grewAtMost,
   others_latency: othersLatency,
-  hog_ended: ({ injection }) => ({
-    expected: `process ${injection.pid} gone`,
-    observed: injection.pid !== null && processExists(injection.pid) ? 'it runs' : 'it is gone',
-    ok: injection.pid === null ? null : !processExists(injection.pid),
-  }),
+  others_round_trips: othersRoundTrips,
+  accepted_handled: acceptedHandled,
+  pushed_back: pushedBack,
+  heartbeats_fresh: heartbeatsFresh,
+  damage_named: damageNamed,
+  record_repaired: recordRepaired,
+  record_whole: recordWhole,
+  acknowledged_kept: acknowledgedKept,
+  hog_ended: hogEnded,
 };
 
 /** Runs one check; one that throws could not be evaluated, and unknown is not true. */
@@ -60,14 +66,4 @@ export async function runCheck(order: CheckOrder, context: CheckContext): Promis
   } catch (error) {
     return { expected: CHECK_NAMES[name].proves, observed: `not evaluated: ${(error as Error).message}`, ok: null };
   }
-}
-
-function othersLatency({ sample, quiet, variant }: CheckContext): CheckResult {
-  const { latencyFactor, latencySlackMs } = variant.expect;
-  const bound = quiet.verbs.p99Ms * latencyFactor + latencySlackMs;
-  return {
-    expected: `p99 at most ${bound.toFixed(1)} ms`,
-    observed: `${sample.verbs.p99Ms.toFixed(1)} ms over ${sample.verbs.ok} calls`,
-    ok: sample.verbs.ok === 0 || quiet.verbs.ok === 0 ? null : sample.verbs.p99Ms <= bound,
-  };
 }

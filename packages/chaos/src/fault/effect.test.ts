@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { describe, test } from 'node:test';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { type FaultKind, GraceError, systemClock } from '@grace/contracts';
 import { poll } from '@grace/testkit';
 import { type StandIn, standIn, statusOf } from '../../test/control-stand-in.ts';
+import { segmentBytes } from '../../test/segment-bytes.ts';
+import { type DamageRecord, damageRecord, takeBack } from '../damage/record-damage.ts';
 import { resolveTarget } from '../observe/target.ts';
 import { baselineOf, type Effect, proveEffect } from './effect.ts';
 import type { Injection } from './injection.ts';
@@ -30,20 +35,22 @@ async function prove(
   more: {
     answers?: StandIn['answers'];
     counts?: Record<string, number>;
+    params?: Record<string, unknown>;
+    damage?: () => DamageRecord | null;
     deadlineMs?: number;
     /** Host process of the target; default this one. */
     pid?: number;
     act?: () => unknown;
   } = {},
 ): Promise<Effect> {
-  const { answers = {}, counts = {}, deadlineMs = 20_000, act = () => {} } = more;
+  const { answers = {}, counts = {}, params = {}, damage = () => null, deadlineMs = 20_000, act = () => {} } = more;
   const status = statusOf([{ id: 'scheduler', tid }]);
   if (more.pid !== undefined) status.cells[0]!.pid = more.pid;
   const system = await standIn({ status: () => status, ...answers });
   const target = resolveTarget(status, { kind: 'kernel', kernel: 'scheduler' });
   const before = baselineOf(status, target);
   const orderedMono = systemClock.monoMs();
-  const injection = { lease: { kind, params: {} }, orderedMono, actingMono: () => null, counts: () => counts };
+  const injection = { lease: { kind, params }, orderedMono, actingMono: () => null, counts: () => counts, damage };
   try {
     await act();
     return await proveEffect(
@@ -85,7 +92,7 @@ describe('the effect of a fault', { skip: !isLinux && 'needs /proc' }, () => {
     const { worker, tid } = await thread(SPIN_ON_ORDER);
     const act = () => worker.postMessage('spin');
     try {
-      const deaf = { answers: { call: () => Promise.reject(new Error('no answer')) }, deadlineMs: 1500, act };
+      const deaf = { answers: { call: () => Promise.reject(new Error('no answer')) }, deadlineMs: 3000, act };
       const hung = await prove('cpu_storm', tid, deaf);
       assert.deepEqual([hung.proven, hung.observed['trouble']], [false, 'no answer']);
       const storm = await prove('cpu_storm', tid, { answers: { call: () => ({}) } });
@@ -183,5 +190,62 @@ describe('the effect of a fault', { skip: !isLinux && 'needs /proc' }, () => {
       (await prove('acl_spam', 1, { counts: few, answers: { status: denied(3) }, deadlineMs: 200 })).proven,
       false,
     );
+  });
+});
+
+describe('the effect of a flood of work', () => {
+  const stats = (waiting: number) => ({ call: () => ({ families: { task: { waiting } } }) });
+  const params = { subject: 'task.code_refactor' };
+
+  test('is seen when messages were accepted and wait at the broker, and neither alone is enough', async () => {
+    const counts = { sent: 900, accepted: 800, overloaded: 0, handled: 300 };
+    const seen = await prove('topic_flood', 1, { counts, params, answers: stats(500) });
+    assert.deepEqual(seen.observed, { ...counts, waitingAtBroker: 500 });
+    const idle = await prove('topic_flood', 1, { counts, params, answers: stats(0), deadlineMs: 100 });
+    assert.equal(idle.proven, false);
+    const few = { ...counts, accepted: 20 };
+    assert.equal(
+      (await prove('topic_flood', 1, { counts: few, params, answers: stats(500), deadlineMs: 100 })).proven,
+      false,
+    );
+  });
+});
+
+describe('the effect of damage to the record', () => {
+  function bed(t: TestContext) {
+    const home = mkdtempSync(join(tmpdir(), 'grace-effect-'));
+    t.after(() => rmSync(home, { recursive: true, force: true }));
+    const folder = join(home, 'ledger');
+    mkdirSync(folder);
+    const path = join(folder, '0000000000000001.segment');
+    writeFileSync(path, segmentBytes(20).bytes);
+    return { folder, path, keep: join(home, 'kept') };
+  }
+
+  test('is seen by the bytes on the disk, which differ from those before', async (t) => {
+    const { folder, keep } = bed(t);
+    assert.equal((await prove('log_damage', 1, { deadlineMs: 60 })).proven, false);
+    const done = damageRecord(folder, 'flip', keep);
+    const { proven, observed } = await prove('log_damage', 1, { damage: () => done });
+    assert.deepEqual([proven, observed['seq'], observed['onDisk']], [true, done.seq, 'damaged']);
+    assert.notEqual(observed['sha256Before'], observed['sha256After']);
+    takeBack(keep);
+    const later = await prove('log_damage', 1, { damage: () => done });
+    assert.equal(later.observed['onDisk'], 'changed since');
+    const nothing = { ...done, after: done.before };
+    assert.equal((await prove('log_damage', 1, { damage: () => nothing, deadlineMs: 60 })).proven, false);
+  });
+
+  test('of a torn write is seen by a tail that stays, and not by one that grows into a record', async (t) => {
+    const { folder, path } = bed(t);
+    const params = { folder };
+    const { size } = statSync(path);
+    assert.equal((await prove('torn_write', 1, { params, deadlineMs: 60 })).proven, false);
+    const next = segmentBytes(1, 21).records[0]!;
+    appendFileSync(path, next.subarray(0, 50));
+    const seen = await prove('torn_write', 1, { params });
+    assert.deepEqual(seen.observed, { segment: '0000000000000001.segment', offset: size, tornBytes: 50 });
+    appendFileSync(path, next.subarray(50));
+    assert.equal((await prove('torn_write', 1, { params, deadlineMs: 60 })).proven, false);
   });
 });

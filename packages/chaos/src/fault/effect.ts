@@ -1,4 +1,5 @@
 import {
+  type BusStatistics,
   type EventMap,
   type FaultKind,
   GraceError,
@@ -7,10 +8,12 @@ import {
   systemClock,
 } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
+import { bytesThere } from '../damage/record-damage.ts';
+import { newestSegment } from '../damage/segment-view.ts';
 import { HEARTBEAT_STALE_MS } from '../observe/heartbeat.ts';
 import { MACHINE_BUSY } from '../observe/metric.ts';
 import { kernelOf, type TargetView } from '../observe/target.ts';
-import { eventually } from '../observe/wait.ts';
+import { eventually, pause } from '../observe/wait.ts';
 import type { Injection } from './injection.ts';
 import {
   type MachineCpu,
@@ -67,6 +70,10 @@ const ASLEEP_MS = 10;
 const LEAKED_BYTES = 32e6;
 /** Refusals that make a flood. */
 const FLOOD = 1000;
+/** Messages of a flood that were accepted, and that wait at the broker, when it is more than its consumer handles. */
+const BACKED_UP = { accepted: 300, waiting: 20 };
+/** A torn write stands unchanged for at least this long, ms. */
+const TORN_MS = 40;
 /** Shortest stretch over which the load of the machine says anything, ms. */
 const LOADED_MS = 300;
 
@@ -118,6 +125,33 @@ const PROBES: Record<FaultKind, EffectProbe> = {
     return counted > 0 ? { sent, denied, muted, deniedByBroker: counted } : null;
   },
 
+  async topic_flood({ control, injection }) {
+    const { sent = 0, accepted = 0, overloaded = 0, handled = 0 } = injection.counts();
+    const wanted = Math.min(BACKED_UP.accepted, Number(injection.lease.params['messages'] ?? BACKED_UP.accepted));
+    if (accepted < wanted) return null;
+    const order = { kernel: 'message_bus', verb: 'stats', input: {}, from: 'cli' };
+    const { families = {} } = (await control.request('call', order, 1000)) as Partial<BusStatistics>;
+    const waiting = families[String(injection.lease.params['subject']).split('.')[0]!]?.waiting ?? 0;
+    return waiting < BACKED_UP.waiting ? null : { sent, accepted, overloaded, handled, waitingAtBroker: waiting };
+  },
+
+  async log_damage({ injection }) {
+    const damage = injection.damage();
+    if (!damage || damage.after === damage.before) return null;
+    const { segment, seq, offset, before, after } = damage;
+    const onDisk = bytesThere(damage) === after ? 'damaged' : 'changed since';
+    return { segment, seq, offset, sha256Before: before.slice(0, 16), sha256After: after.slice(0, 16), onDisk };
+  },
+
+  async torn_write({ injection }) {
+    const folder = String(injection.lease.params['folder']);
+    const first = tornTail(folder);
+    if (!first) return null;
+    // A write of a living writer is over a moment later.
+    await pause(TORN_MS);
+    return JSON.stringify(tornTail(folder)) === JSON.stringify(first) ? first : null;
+  },
+
   async cpu_hog({ before, injection }) {
     const { cpuMs = 0, cores = 1 } = injection.counts();
     const acting = injection.actingMono();
@@ -131,6 +165,13 @@ const PROBES: Record<FaultKind, EffectProbe> = {
       : null;
   },
 };
+
+/** What stands behind the last whole record of the newest segment. */
+function tornTail(folder: string): { segment: string; offset: number; tornBytes: number } | null {
+  const segment = newestSegment(folder);
+  if (!segment || segment.bytes.length === segment.end) return null;
+  return { segment: segment.name, offset: segment.end, tornBytes: segment.bytes.length - segment.end };
+}
 
 /** The thread has burnt at least so much CPU since before the fault. */
 function burnt(leastMs: number): EffectProbe {

@@ -4,7 +4,7 @@ import { type Injection, type InjectionSite, RENEWALS_PER_TTL } from './injectio
 import { removeLease, writeLease } from './lease-file.ts';
 
 /** Faults that end their own target, so that the answer to the order may be that the target is gone. */
-const DEADLY = new Set(['uncaught_throw', 'process_exit', 'segmentation_fault', 'huge_allocation']);
+const DEADLY = new Set(['uncaught_throw', 'process_exit', 'segmentation_fault', 'huge_allocation', 'torn_write']);
 const TARGET_GONE = new Set(['KERNEL_GONE', 'CELL_GONE', 'CONNECTION_CLOSED', 'DEADLINE']);
 
 /**
@@ -46,6 +46,7 @@ export async function injectHeld(site: InjectionSite, lease: FaultLease): Promis
     pid: null,
     actingMono: () => actingMono,
     counts: () => ({}),
+    damage: () => null,
     isOver: () => !isActive || systemClock.monoMs() >= orderedMono + lease.durationMs,
     async undo() {
       clearInterval(renewal);

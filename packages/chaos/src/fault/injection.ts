@@ -1,6 +1,7 @@
 import type { FaultLease } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
 import type { ActorCounts } from '../actors/protocol.ts';
+import type { DamageRecord } from '../damage/record-damage.ts';
 import type { Recorder } from '../journal/recorder.ts';
 
 /** A fault that has been injected. */
@@ -12,6 +13,8 @@ export interface Injection {
   actingMono(): number | null;
   /** What the actor counted; empty for faults inside the system. */
   counts(): ActorCounts;
+  /** What was damaged on the disk; null when this fault damages nothing, or has not yet. */
+  damage(): DamageRecord | null;
   /** Process of the actor. */
   readonly pid: number | null;
   /** Whether it has stopped acting by itself. */

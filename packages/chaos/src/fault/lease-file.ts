@@ -15,6 +15,11 @@ export function leaseFolder(home: string): string {
   return join(home, 'run', 'leases');
 }
 
+/** Where the bytes are kept that a fault damages, beside its lease. */
+export function keepFolder(home: string, id: string): string {
+  return join(leaseFolder(home), `${id}.kept`);
+}
+
 export function writeLease(home: string, record: LeaseRecord): void {
   const folder = leaseFolder(home);
   mkdirSync(folder, { recursive: true });
@@ -25,6 +30,7 @@ export function writeLease(home: string, record: LeaseRecord): void {
 
 export function removeLease(home: string, id: string): void {
   rmSync(join(leaseFolder(home), `${id}.json`), { force: true });
+  rmSync(keepFolder(home, id), { recursive: true, force: true });
 }
 
 /** Leases on disk; a file that cannot be read as one is listed under its name without a record. */

@@ -1,4 +1,4 @@
-import { type StatusDocument, systemClock } from '@grace/contracts';
+import { type FaultKind, type StatusDocument, systemClock } from '@grace/contracts';
 import { machineCpu, threadCpuMs } from '../fault/process-table.ts';
 import { kernelOf, type TargetView } from './target.ts';
 
@@ -10,8 +10,24 @@ const THREAD_BUSY = 0.8;
 /** Share of all cores above which the machine is full. */
 export const MACHINE_BUSY = 0.9;
 
-/** The metric that fits a target: the CPU of its threads, the mute of its principal, or the CPU of the machine. */
-export function metricOf(target: TargetView, isFaultOver: () => boolean): Metric {
+/** More than this waiting on the bus, beside what waited before, is a backlog. */
+const BACKLOG = 64;
+
+/**
+ * The metric that fits a fault and its target: what waits on the bus, the bytes on the disk, the CPU of threads, the mute of a principal, or
+ * the CPU of the machine.
+ */
+export function metricOf(
+  target: TargetView,
+  fault: FaultKind,
+  before: StatusDocument,
+  isFaultOver: () => boolean,
+): Metric {
+  // The actor ends when everything it owes is handled; the broker must say the same.
+  if (fault === 'topic_flood')
+    return (status) => isFaultOver() && (status ? status.bus.waiting <= before.bus.waiting + BACKLOG : null);
+  // The actor ends when its damage does not stand on the disk any more.
+  if (fault === 'log_damage') return isFaultOver;
   switch (target.kind) {
     case 'kernel':
     case 'cellOf':

@@ -18,11 +18,13 @@ export interface TargetView {
   kernels: string[];
   /** Every kernel of the cell of the target. */
   cellMates: string[];
+  /** What else an incident of this fault may be about: the consumer that a flood leaves behind. */
+  also: string[];
 }
 
 /** @throws GraceError `FAULT_TARGET` when the target is not there or not running */
-export function resolveTarget(status: StatusDocument, target: TargetSource): TargetView {
-  const outside = { incarnation: 0, cell: null, pid: null, tid: null, kernels: [], cellMates: [] };
+export function resolveTarget(status: StatusDocument, target: TargetSource, also: string[] = []): TargetView {
+  const outside = { also, incarnation: 0, cell: null, pid: null, tid: null, kernels: [], cellMates: [] };
   if (target.kind === 'principal') return { kind: 'principal', id: target.principal, ...outside };
   if (target.kind === 'machine') return { kind: 'machine', id: 'machine', ...outside };
   const kernel = kernelOf(status, target.kernel);
@@ -39,6 +41,7 @@ export function resolveTarget(status: StatusDocument, target: TargetSource): Tar
       tid: null,
       kernels: cell.kernels,
       cellMates: cell.kernels,
+      also,
     };
   }
   return {
@@ -50,7 +53,15 @@ export function resolveTarget(status: StatusDocument, target: TargetSource): Tar
     tid: kernel.tid,
     kernels: [kernel.id],
     cellMates: cell.kernels,
+    also,
   };
+}
+
+/** Whose thread and process are read meanwhile: the target's; a principal of the bus weighs on the broker's. */
+export function readable(status: StatusDocument, target: TargetView): Pick<TargetView, 'pid' | 'tid'> {
+  if (target.kind !== 'principal') return target;
+  const broker = kernelOf(status, 'message_bus');
+  return { pid: status.cells.find(({ id }) => id === broker?.cell)?.pid ?? null, tid: broker?.tid ?? null };
 }
 
 export function kernelOf(status: StatusDocument, id: string): KernelStatus | undefined {

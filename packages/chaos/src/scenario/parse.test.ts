@@ -21,7 +21,9 @@ describe('a scenario file', () => {
         'S03_cpu_spike',
         'S04_kernel_crash',
         'S05_kernel_hang',
+        'S06_topic_flood',
         'S07_memory_leak',
+        'S10_log_corruption',
       ],
     );
     for (const scenario of scenarios) {

@@ -1,4 +1,4 @@
-import { ACTOR_FAULTS, CELL_FAULTS, didYouMean, type FaultKind, GraceError } from '@grace/contracts';
+import { CELL_FAULTS, didYouMean, type FaultKind, GraceError } from '@grace/contracts';
 import { type ReadDocument, readDocument } from '@grace/contracts/config';
 import { CHECK_NAMES } from '../check/names.ts';
 import type { CheckOrder, Scenario, TargetSource, Variant } from './scenario.ts';
@@ -32,6 +32,8 @@ export function parseScenario(text: string, file: string): Scenario {
 const PARAMS: Partial<Record<FaultKind, readonly string[]>> = {
   acl_spam: ['subject', 'messages'],
   cpu_hog: ['cores'],
+  topic_flood: ['subject', 'consumer', 'messages', 'floodMs', 'perSecond', 'consumePerSecond', 'catchUpPerSecond'],
+  log_damage: ['damage'],
   heap_leak: ['bytesPerSecond', 'maxBytes'],
   external_leak: ['bytesPerSecond', 'maxBytes'],
 };
@@ -113,8 +115,8 @@ function complete(variant: VariantSource, conflicts: string[]): Variant {
 
 function targetKindsOf(fault: FaultKind): TargetSource['kind'][] {
   if ((CELL_FAULTS as readonly string[]).includes(fault)) return ['cellOf'];
-  if ((ACTOR_FAULTS as readonly string[]).includes(fault)) return fault === 'acl_spam' ? ['principal'] : ['machine'];
-  return ['kernel'];
+  if (fault === 'acl_spam' || fault === 'topic_flood') return ['principal'];
+  return fault === 'cpu_hog' ? ['machine'] : ['kernel'];
 }
 
 function targetOf({ target }: VariantSource): TargetSource {

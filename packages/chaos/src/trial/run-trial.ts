@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ACTOR_FAULTS, type FaultLease, type StatusDocument, systemClock, type WorkloadSample } from '@grace/contracts';
+import { FLOOD_CONSUMER } from '../actors/protocol.ts';
 import type { CheckContext } from '../check/context.ts';
 import { removeMarker, writeMarker } from '../check/marker.ts';
 import { runCheck } from '../check/run-check.ts';
@@ -7,15 +8,16 @@ import { injectActor } from '../fault/actor-fault.ts';
 import { type Baseline, baselineOf, type Effect, proveEffect } from '../fault/effect.ts';
 import { injectHeld } from '../fault/held-fault.ts';
 import type { Injection, InjectionSite } from '../fault/injection.ts';
+import { ledgerFolder } from '../fault/ledger-folder.ts';
 import { awaitFreeMachine } from '../observe/free-machine.ts';
 import type { LoopLag } from '../observe/loop-lag.ts';
 import { metricOf } from '../observe/metric.ts';
 import { type Observer, observe } from '../observe/observer.ts';
-import { resolveTarget, type TargetView } from '../observe/target.ts';
+import { readable, resolveTarget, type TargetView } from '../observe/target.ts';
 import { followTarget } from '../observe/target-readings.ts';
 import { pause } from '../observe/wait.ts';
 import type { Report, TrialPhase } from '../progress.ts';
-import { disturbs } from '../scenario/scenario.ts';
+import { disturbs, type Variant } from '../scenario/scenario.ts';
 import { HOLD_MS, recoveredAt } from '../verdict/recovery.ts';
 import type { PlannedTrial } from '../wave/plan.ts';
 import type { Workload } from '../workload/workload.ts';
@@ -25,6 +27,8 @@ export interface TrialSite extends InjectionSite {
   workload: Workload;
   /** What the workload saw before the first wave. */
   quiet: WorkloadSample;
+  /** And in the steady state just before the trials of the moment. */
+  before: WorkloadSample;
   lag: LoopLag;
   permit: string;
   report: Report;
@@ -47,7 +51,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
   if (signal.aborted) return;
 
   const status = await control.request('status', {});
-  const target = resolveTarget(status, variant.target);
+  const target = resolveTarget(status, variant.target, consumersOf(variant));
   const lease = leaseOf(site, plan, target);
   const { correlation } = lease;
   const say = (phase: TrialPhase): void =>
@@ -73,6 +77,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
       severity: scenario.severity,
       lease: lease.id,
       correlation,
+      ...(target.also.length > 0 ? { also: target.also } : {}),
       expect: variant.expect,
     },
   });
@@ -95,11 +100,11 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
     return;
   }
 
-  const readings = followTarget(target);
+  const readings = followTarget(readable(status, target));
   const observer = observe(
     control,
     variant.observe,
-    metricOf(target, () => injection.isOver()),
+    metricOf(target, lease.kind, status, () => injection.isOver()),
     (observation) => {
       recorder.append({ name: 'trial:observe', correlation, data: { trial: id, ...observation } }).catch(() => {});
     },
@@ -123,10 +128,14 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
     injection,
     undone,
     actedMono: effect.proven ? effect.atMono : null,
+    observed: effect.observed,
     observations: observer.observations,
     readings: readings.all,
     sample,
     quiet: site.quiet,
+    baseline: site.before,
+    acknowledged: () => workload.acknowledged(),
+    home: site.home,
     marker,
     records: () => recorder.read(started),
   };
@@ -153,6 +162,11 @@ function alone({ kernels }: StatusDocument): string[] {
   return kernels.filter(({ id, cell }) => cell === `solo_${id}`).map(({ id }) => id);
 }
 
+/** Whom a flood leaves behind, as the broker names it. */
+function consumersOf({ fault, params }: Variant): string[] {
+  return fault === 'topic_flood' ? [`${params['consumer']}/${FLOOD_CONSUMER}`] : [];
+}
+
 function leaseOf(site: TrialSite, { id, variant }: PlannedTrial, target: TargetView): FaultLease {
   return {
     id: `${site.run}.${id}`,
@@ -163,7 +177,7 @@ function leaseOf(site: TrialSite, { id, variant }: PlannedTrial, target: TargetV
     ttlMs: TTL_MS,
     correlation: `${site.run}:${id}`,
     permit: site.permit,
-    params: variant.params,
+    params: variant.fault === 'torn_write' ? { ...variant.params, folder: ledgerFolder(site.home) } : variant.params,
   };
 }
 

@@ -51,7 +51,7 @@ function detectorsOf(
   return [...first.values()].sort((a, b) => a.atMono - b.atMono || a.seq - b.seq);
 }
 
-/** The first thing that was done about it: a mute, a limit, a restart, a ladder rung, or a playbook that ended. */
+/** The first thing that was done about it: a mute, a limit, a repair of the record, a restart, a ladder rung, or a playbook that ended. */
 function mitigationOf(
   set: RecordSet,
   span: TrialSpan,
@@ -70,6 +70,10 @@ function mitigates(record: AnyRecord, span: TrialSpan, correlations: ReadonlySet
   switch (record.name) {
     case 'bus:muted':
       return belongs(span, correlations, record.correlation, [record.data.principal]) ? 'mute' : null;
+    case 'record:repaired':
+      return record.data.action !== 'nothing' && belongs(span, correlations, record.correlation, [record.data.ledger])
+        ? `record ${record.data.action}`
+        : null;
     case 'kernel:limit':
       return record.data.cpu !== null && belongs(span, correlations, record.correlation, [record.kernel])
         ? 'limit'

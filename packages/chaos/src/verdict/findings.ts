@@ -1,17 +1,11 @@
 import type { JournalRecord } from '@grace/contracts';
 import type { Clocks } from './clocks.ts';
 import type { Collateral } from './collateral.ts';
+import { conserved } from './conservation.ts';
+import type { Finding } from './finding.ts';
 import type { RecordSet } from './record-set.ts';
 import { HOLD_MS } from './recovery.ts';
 import { type TrialSpan, within } from './trial-span.ts';
-
-/** One thing a trial promised. `ok` null = it could not be found out, and unknown is not true. */
-export interface Finding {
-  ok: boolean | null;
-  text: string;
-  /** Rests on measurements of the runner, which mean nothing when the runner itself was starved. */
-  byRunner: boolean;
-}
 
 const ms = (value: number): string => `${Math.round(value)} ms`;
 const at = (...seqs: number[]): string => (seqs.length === 0 ? '' : ` (${seqs.map((seq) => `#${seq}`).join(', ')})`);
@@ -98,7 +92,7 @@ type Sample = JournalRecord<'workload:sample'>;
 /** The workload: nothing accepted was lost, nothing untouched failed, neighbours stayed within the latency bounds. */
 export function workload(span: TrialSpan, sample: Sample | undefined, quiet: Sample | undefined): Finding[] {
   if (!sample) return [{ ok: null, text: 'There is no workload sample of this trial.', byRunner: true }];
-  const { messages, verbs, appends } = sample.data;
+  const { messages, durable, verbs, appends } = sample.data;
   const { latencyFactor, latencySlackMs } = span.start.data.expect;
   const seen = at(sample.seq);
   const findings: Finding[] = [
@@ -107,6 +101,16 @@ export function workload(span: TrialSpan, sample: Sample | undefined, quiet: Sam
       text: `${messages.lost} of ${messages.accepted} accepted messages were lost, ${messages.handled} handled, ${messages.rejected} refused with a code${seen}.`,
       byRunner: true,
     },
+    ...(durable === undefined
+      ? []
+      : [
+          {
+            ok: durable.lost === 0,
+            text: `${durable.lost} of ${durable.accepted} accepted durable messages were lost, ${durable.handled} handled, ${durable.repeated} brought again, ${durable.rejected} refused with a code${seen}.`,
+            byRunner: true,
+          },
+        ]),
+    ...conserved(sample),
     {
       ok: verbs.failed === 0 && appends.failed === 0,
       text: `${verbs.failed} of ${verbs.ok + verbs.failed} verb calls and ${appends.failed} of ${appends.ok + appends.failed} appends to untouched kernels failed${seen}.`,

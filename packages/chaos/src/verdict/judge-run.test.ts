@@ -130,6 +130,18 @@ describe('the verdict', () => {
     );
   });
 
+  test('an incident about what the fault leaves behind belongs to it', () => {
+    const about = (events: Event[]): Event[] =>
+      events.map((event) => {
+        const { kernel: _, correlation: __, ...rest } = event as Event & { kernel?: string; correlation?: string };
+        return JSON.parse(JSON.stringify(rest).replaceAll('"scheduler"', '"flood_consumer/drill"')) as Event;
+      });
+    const foreign = { incident: about(STORY['incident']!), detection: about(STORY['detection']!) };
+    assert.equal(verdictOf(foreign), 'broken');
+    const trial = altered('trial', (data) => ('expect' in data ? { ...data, also: ['flood_consumer/drill'] } : data));
+    assert.equal(verdictOf({ ...foreign, trial }), 'held');
+  });
+
   const inconclusive: [string, Record<string, Event[]>, RegExp][] = [
     ['no effect was recorded', { effect: [] }, /no record of an effect/],
     ['the effect was not proven', { effect: altered('effect', (data) => ({ ...data, proven: false })) }, /not proven/],

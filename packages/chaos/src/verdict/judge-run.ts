@@ -33,7 +33,10 @@ export function judgeRun(records: readonly AnyRecord[], run?: string): RunResult
     ...kernelsOf(set),
     escalations: set.during('incident:escalate').length,
     falseRestarts: falseRestarts(collateral),
-    lostMessages: set.during('workload:sample').reduce((sum, { data }) => sum + data.messages.lost, 0),
+    lostMessages: set
+      .during('workload:sample')
+      .reduce((sum, { data }) => sum + data.messages.lost + (data.durable?.lost ?? 0), 0),
+    ...(set.end?.data.conservation ? { conservation: set.end.data.conservation } : {}),
   };
   return {
     waves,

@@ -1,7 +1,8 @@
 import type { JournalRecord, Measured, TrialResult, Verdict } from '@grace/contracts';
 import { type Clocks, clocksOf } from './clocks.ts';
 import type { Collateral } from './collateral.ts';
-import type { Finding } from './findings.ts';
+import { conservationOf } from './conservation.ts';
+import type { Finding } from './finding.ts';
 import * as find from './findings.ts';
 import type { RecordSet } from './record-set.ts';
 import { belongs, correlationsOf, type TrialSpan, within } from './trial-span.ts';
@@ -72,6 +73,7 @@ export function judgeTrial(
       ),
     ].sort(),
     messages: messagesOf(set, span, sample),
+    ...(sample ? { conservation: conservationOf(sample.data.messages, sample.data.durable, sample.data.broker) } : {}),
     latency: { quietP99Ms: quiet?.data.verbs.p99Ms ?? null, duringP99Ms: sample?.data.verbs.p99Ms ?? null },
     evidence: [...evidenceOf(set, span, clocks), ...filesOf(set, span, correlationsOf(spans))],
     records: { from: span.start.seq, to: span.toSeq },
@@ -144,6 +146,8 @@ function measured(span: TrialSpan, clocks: Clocks, atMono: number | undefined, a
 
 const tenth = (value: number): number => Math.round(value * 10) / 10;
 
+const NONE = { accepted: 0, handled: 0, rejected: 0, lost: 0 };
+
 /** The workload's own messages, with what the broker says of the whole bus in the same stretch where it reported. */
 function messagesOf(
   set: RecordSet,
@@ -153,20 +157,17 @@ function messagesOf(
   const statistics = set.of('bus:statistics').filter((record) => record.monoMs <= span.toMono);
   const after = statistics.at(-1)?.data;
   const before = statistics.findLast((record) => record.monoMs <= span.fromMono)?.data;
-  const { accepted, handled, rejected, lost } = sample?.data.messages ?? {
-    accepted: 0,
-    handled: 0,
-    rejected: 0,
-    lost: 0,
-  };
+  const live = sample?.data.messages ?? NONE;
+  const durable = sample?.data.durable ?? NONE;
+  const broker = sample?.data.broker?.totals;
   return {
-    accepted,
-    handled,
-    rejected,
-    expired: (after?.expired ?? 0) - (before?.expired ?? 0),
-    deadLettered: (after?.deadLettered ?? 0) - (before?.deadLettered ?? 0),
-    waiting: after?.waiting ?? 0,
-    lost,
+    accepted: live.accepted + durable.accepted,
+    handled: live.handled + durable.handled,
+    rejected: live.rejected + durable.rejected,
+    expired: broker?.expired ?? (after?.expired ?? 0) - (before?.expired ?? 0),
+    deadLettered: broker?.deadLettered ?? (after?.deadLettered ?? 0) - (before?.deadLettered ?? 0),
+    waiting: broker?.waiting ?? after?.waiting ?? 0,
+    lost: live.lost + durable.lost,
   };
 }
 

@@ -27,7 +27,7 @@ export function spansOf(set: RecordSet): TrialSpan[] {
       fromMono: start.monoMs,
       toMono: (end ?? last).monoMs,
       toSeq: (end ?? last).seq,
-      subjects: new Set([start.data.target]),
+      subjects: new Set([start.data.target, ...(start.data.also ?? [])]),
       incidents: new Set(),
     };
     for (const exit of set.during('cell:exit')) {

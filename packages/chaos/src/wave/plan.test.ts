@@ -55,11 +55,30 @@ describe('the plan of the waves', () => {
     }
   });
 
-  test('the third wave is packed: ten trials in four groups', () => {
-    const [, , high] = planWaves(scenarios, { waves: 3, trials: 1, seed: 1 });
+  test('the waves are packed: seven trials in six groups, thirteen in five', () => {
+    const [, moderate, high] = planWaves(scenarios, { waves: 3, trials: 1, seed: 1 });
+    const sizes = (wave: PlannedWave): number[] => wave.groups.map((group) => group.length);
     assert.deepEqual(
-      high!.groups.map((group) => group.length),
-      [3, 3, 3, 1],
+      [sizes(moderate!), sizes(high!)],
+      [
+        [2, 1, 1, 1, 1, 1],
+        [3, 3, 3, 2, 2],
+      ],
+    );
+  });
+
+  test('two floods of one bus never meet, nor do two kinds of damage to one record', () => {
+    fc.assert(
+      fc.property(counts, (order) => {
+        for (const { groups } of planWaves(scenarios, order)) {
+          for (const group of groups) {
+            const floods = group.filter(({ variant }) => ['acl_spam', 'topic_flood'].includes(variant.fault));
+            const damages = group.filter(({ scenario }) => scenario.id === 'S10_log_corruption');
+            assert.ok(floods.length <= 1 && damages.length <= 1, group.map(({ id }) => id).join());
+          }
+        }
+      }),
+      { numRuns: 30 },
     );
   });
 

@@ -67,9 +67,15 @@ function combination(
   return { n, severity: 'mixed', groups: group(trials, size, random) };
 }
 
+/** Round by round, one variant of each scenario: variants of one scenario often have one target, and never run beside each other. */
 function trialsOf(scenarios: readonly Scenario[], n: number, repetitions: number): PlannedTrial[] {
+  const rounds = Math.max(0, ...scenarios.map(({ variants }) => variants.length));
   return Array.from({ length: repetitions }, (_, i) =>
-    scenarios.flatMap((scenario) => scenario.variants.map((variant) => trial(scenario, variant, n, i + 1))),
+    Array.from({ length: rounds }, (_, round) =>
+      scenarios.flatMap((scenario) =>
+        scenario.variants.slice(round, round + 1).map((variant) => trial(scenario, variant, n, i + 1)),
+      ),
+    ).flat(),
   ).flat();
 }
 

@@ -60,10 +60,12 @@ async function runGroup(site: TrialSite, wave: PlannedWave, group: readonly Plan
 }
 
 /** The workload is sampled between trials too: what is lost there is lost all the same. */
-async function settle({ control, recorder, workload, signal }: TrialSite): Promise<SteadyState> {
+async function settle(site: TrialSite): Promise<SteadyState> {
+  const { control, recorder, workload, signal } = site;
   const stretch = workload.open(null, []);
   const state = await awaitSteadyState(control, workload, STEADY_DEADLINE_MS, signal);
-  await recorder.append({ name: 'workload:sample', data: await stretch.close() });
+  site.before = await stretch.close();
+  await recorder.append({ name: 'workload:sample', data: site.before });
   return state;
 }
 

@@ -5,13 +5,7 @@ import { type StandIn, standIn, statusOf } from '../../test/control-stand-in.ts'
 import type { Workload } from '../workload/workload.ts';
 import { awaitSteadyState, type SteadyState } from './steady-state.ts';
 
-const flowing = (flows = true): Workload => ({
-  open: () => {
-    throw new Error('the gate opens no stretch');
-  },
-  flows: () => flows,
-  close: async () => {},
-});
+const flowing = (flows = true): Pick<Workload, 'flows'> => ({ flows: () => flows });
 const healthy = { probe: () => ({ ok: true, ms: 1, detail: {} }) };
 const running = (more: Partial<KernelStatus> = {}) => statusOf([{ id: 'scheduler' }, { id: 'librarian', ...more }]);
 
@@ -58,7 +52,7 @@ describe('the steady state', () => {
       {
         status: () => ({
           ...running(),
-          bus: { ...running().bus, muted: [{ principal: 'x', untilMono: 1, denied: 1 }] },
+          bus: { ...running().bus, muted: [{ principal: 'x', untilMono: 1, denied: 1, level: 1 }] },
         }),
       },
       'no_mute',

@@ -4,6 +4,8 @@ import { HEARTBEAT_STALE_MS } from '../observe/heartbeat.ts';
 import { pause } from '../observe/wait.ts';
 import type { Workload } from '../workload/workload.ts';
 
+type Flow = Pick<Workload, 'flows'>;
+
 export type SteadyCheck = EventMap['steady:check']['checks'][number];
 export type SteadyState = Pick<EventMap['steady:check'], 'ok' | 'heldMs' | 'checks'>;
 
@@ -20,7 +22,7 @@ const FLOW_MS = 1000;
  */
 export async function awaitSteadyState(
   control: ControlClient,
-  workload: Workload,
+  workload: Flow,
   deadlineMs: number,
   signal: AbortSignal,
 ): Promise<SteadyState> {
@@ -38,7 +40,7 @@ export async function awaitSteadyState(
   }
 }
 
-async function look(control: ControlClient, workload: Workload): Promise<SteadyCheck[]> {
+async function look(control: ControlClient, workload: Flow): Promise<SteadyCheck[]> {
   try {
     const [status, incidents, leases] = await Promise.all([
       control.request('status', {}),

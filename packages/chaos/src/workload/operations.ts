@@ -5,7 +5,10 @@ export interface Tick {
   atMono: number;
   /** `open` until the broker has answered. */
   answer: 'open' | 'accepted' | 'refused';
-  handled: boolean;
+  /** When it came back first; null while it has not. */
+  handledMono: number | null;
+  /** How often it came. */
+  times: number;
 }
 
 /** One verb call or append that has been answered. */
@@ -31,31 +34,31 @@ export interface Disturbance {
   kernels: ReadonlySet<string>;
 }
 
+/** Everything the workload did so far. */
+export interface Operations {
+  ticks: Iterable<Tick>;
+  durable: Iterable<Tick>;
+  calls: Iterable<Call>;
+}
+
 /**
  * What the workload saw in one stretch. Messages that were accepted and never handled are lost; those refused with a code are not. Calls
  * to a kernel that a trial disturbs at that moment are told apart: they are neither failures nor part of the latency.
  */
 export function sampleOf(
   stretch: Stretch,
-  ticks: Iterable<Tick>,
-  calls: Iterable<Call>,
+  operations: Operations,
   disturbances: readonly Disturbance[],
-): WorkloadSample {
+): WorkloadSample & Required<Pick<WorkloadSample, 'durable' | 'roundTrips'>> {
   const { fromMono, toMono } = stretch;
-  const messages = { accepted: 0, handled: 0, rejected: 0, lost: 0 };
-  for (const tick of ticks) {
-    if (tick.atMono < fromMono || tick.atMono >= toMono) continue;
-    if (tick.answer === 'refused') messages.rejected++;
-    if (tick.answer !== 'accepted') continue;
-    messages.accepted++;
-    if (tick.handled) messages.handled++;
-    else messages.lost++;
-  }
+  const isInside = ({ atMono }: { atMono: number }): boolean => atMono >= fromMono && atMono < toMono;
+  const ticks = [...operations.ticks].filter(isInside);
+  const durable = [...operations.durable].filter(isInside);
   const verbs = { ok: 0, failed: 0, excused: 0 };
   const appends = { ok: 0, failed: 0 };
   const latencies: number[] = [];
-  for (const call of calls) {
-    if (call.atMono < fromMono || call.atMono >= toMono) continue;
+  for (const call of operations.calls) {
+    if (!isInside(call)) continue;
     if (isDisturbed(call, disturbances)) {
       if (!call.ok) verbs.excused++;
       continue;
@@ -65,13 +68,22 @@ export function sampleOf(
     else counts.failed++;
     if (call.ok && call.kind === 'verb') latencies.push(call.ms);
   }
-  latencies.sort((a, b) => a - b);
+  const trips = ticks.flatMap(({ atMono, handledMono }) => (handledMono === null ? [] : [handledMono - atMono]));
   return {
     ...stretch,
-    messages,
-    verbs: { ...verbs, p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99) },
+    messages: outcomesOf(ticks),
+    durable: { ...outcomesOf(durable), repeated: durable.filter(({ times }) => times > 1).length },
+    roundTrips: { count: trips.length, ...percentiles(trips) },
+    verbs: { ...verbs, ...percentiles(latencies) },
     appends,
   };
+}
+
+function outcomesOf(ticks: readonly Tick[]): WorkloadSample['messages'] {
+  const accepted = ticks.filter(({ answer }) => answer === 'accepted');
+  const handled = accepted.filter(({ handledMono }) => handledMono !== null).length;
+  const rejected = ticks.filter(({ answer }) => answer === 'refused').length;
+  return { accepted: accepted.length, handled, rejected, lost: accepted.length - handled };
 }
 
 /** A call is disturbed when it was under way while its kernel was. */
@@ -80,6 +92,11 @@ function isDisturbed(call: Call, disturbances: readonly Disturbance[]): boolean 
     ({ fromMono, toMono, kernels }) =>
       kernels.has(call.kernel) && call.atMono < toMono && call.atMono + call.ms > fromMono,
   );
+}
+
+function percentiles(values: number[]): { p50Ms: number; p99Ms: number } {
+  values.sort((a, b) => a - b);
+  return { p50Ms: percentile(values, 0.5), p99Ms: percentile(values, 0.99) };
 }
 
 /** Nearest rank, to a tenth of a millisecond; 0 of nothing. */

@@ -51,7 +51,8 @@ export async function readJson(argument: string | undefined, stdin: NodeJS.Reada
   }
 }
 
-async function readAll(stdin: NodeJS.ReadableStream): Promise<string> {
+/** @throws GraceError `TOO_LARGE` */
+export async function readAll(stdin: NodeJS.ReadableStream): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of stdin) {

@@ -42,6 +42,7 @@ async function call(
   deadlineMs: number,
 ): Promise<number> {
   const input = await readJson(json, session.stdin);
+  if (json !== '-') refuseSecrets(kernel, input);
   const answer = await withSystem(session, async (client) => {
     try {
       return await client.request('call', { kernel, verb, input, from: 'cli' }, deadlineMs);
@@ -57,4 +58,15 @@ async function call(
   });
   session.out.document(answer);
   return OK;
+}
+
+/** The words of a command line stand in the list of processes, for everybody to read. */
+function refuseSecrets(kernel: string, input: unknown): void {
+  if (kernel !== 'secret_manager' || input === null || typeof input !== 'object') return;
+  const field = ['value', 'passphrase'].find((name) => Object.hasOwn(input, name));
+  if (field === undefined) return;
+  throw new GraceError(
+    'USAGE',
+    `a ${field} on the command line can be read by everybody on this machine; give the input by standard input, with - in its place, or use: grace secret`,
+  );
 }

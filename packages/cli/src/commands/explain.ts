@@ -1,6 +1,7 @@
 import { didYouMean, GraceError } from '@grace/contracts';
 import { Command } from 'commander';
 import { OK } from '../exit.ts';
+import { askStory, decisionLines } from '../explain/decision.ts';
 import { recordsAround } from '../explain/journal-records.ts';
 import { storyLines } from '../explain/story-lines.ts';
 import { storyOf } from '../explain/tell.ts';
@@ -10,12 +11,28 @@ import type { GlobalOptions, Session, Start } from '../session.ts';
 const NAMED = 5;
 
 export function explainCommand(start: Start): Command {
-  return new Command('explain')
+  const command = new Command('explain')
     .description('the story of an incident, from the journal alone: signs, judgement, deeds, end, cause')
     .argument('[incident]', 'its id; default: the last one')
     .action(async (id: string | undefined, _: unknown, command: Command) => {
       await start(command.optsWithGlobals<GlobalOptions>(), (session) => explain(session, id));
     });
+  command
+    .command('decision')
+    .description('the story of a decision on record: what led to it, who decided what and why, what came of it')
+    .argument('<id>', 'of the decision: grace call clarity_framework decisions')
+    .action(async (id: string, _: unknown, command: Command) => {
+      await start(command.optsWithGlobals<GlobalOptions>(), (session) => explainDecision(session, id));
+    });
+  return command;
+}
+
+async function explainDecision(session: Session, id: string): Promise<number> {
+  const { out, home } = session;
+  const story = await askStory(home, id);
+  if (out.json) out.document(story);
+  else for (const line of decisionLines(story, out)) out.line(line);
+  return OK;
 }
 
 async function explain(session: Session, id: string | undefined): Promise<number> {

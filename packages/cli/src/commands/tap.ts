@@ -41,7 +41,7 @@ async function tap(session: Session, pattern: string, { count, as }: TapOptions)
         if (seen === count) over.resolve(OK);
       };
       client.onClose(() => over.reject(new GraceError('CONNECTION_CLOSED', 'the system ended')));
-      await bus.subscribe(pattern, take, { policy: 'drop-oldest' });
+      await bus.subscribe(pattern, take, { policy: 'drop-oldest', onEnd: over.reject });
       out.note(`tapping ${pattern} as ${as}; Ctrl-C ends`);
       return await Promise.race([over.promise, interrupts.first.then(() => EXIT.interrupted)]);
     });

@@ -3,7 +3,14 @@ import { totalmem } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { GraceError, type SystemPlan } from '@grace/contracts';
 import { compilePlan, type GraceConfig, parseAcl, parseGraceConfig } from '@grace/contracts/config';
-import { catalogue, parsePlaybook, parseTriggers } from '@grace/kernels';
+import {
+  catalogue,
+  parseInvariants,
+  parsePlaybook,
+  parseTriggers,
+  policyVersion,
+  readPolicyFiles,
+} from '@grace/kernels';
 import type { Session } from '../session.ts';
 
 /** The configuration in force and where its files are, absolute. */
@@ -36,6 +43,8 @@ export async function loadPlan(
 ): Promise<SystemPlan> {
   const { config, playbooks } = await loadConfig(session);
   const triggers = join(session.root, 'configs/triggers.yaml');
+  const invariants = join(session.root, 'configs/invariants.yaml');
+  const policies = policyFolders(session, config);
   const aclFile = config.acl ? resolve(dirname(config.file), config.acl) : join(session.root, 'configs/acl.yaml');
   const plan = compilePlan({
     catalogue: catalogue(session.dist),
@@ -59,7 +68,10 @@ export async function loadPlan(
           playbooks.map(async (file) => parsePlaybook(await read(file), shown(file, session.cwd))),
         ),
       },
+      governance: { folders: policies, ...(await checkedPolicies(session, policies)) },
+      verification_framework: { invariants: parseInvariants(await read(invariants), shown(invariants, session.cwd)) },
       trigger_mesh: { triggers: parseTriggers(await read(triggers), shown(triggers, session.cwd)) },
+      api_server: { reports: [resolve(session.cwd, 'stress-reports')] },
     },
     ...(options.only && { only: options.only }),
   });
@@ -70,6 +82,25 @@ export async function loadPlan(
       kernel.id === 'health_monitor' ? { ...kernel, config: { kernels: ids, ...kernel.config } } : kernel,
     ),
   };
+}
+
+/** What stands in the folders, where it is what the build has checked: then nobody needs to check it again. */
+async function checkedPolicies(session: Session, folders: readonly string[]): Promise<{ set?: unknown }> {
+  const built = JSON.parse(await read(join(session.dist, 'policies.json'))) as { version: string };
+  return built.version === policyVersion(await readPolicyFiles(folders)) ? { set: built } : {};
+}
+
+/** The built-in policies, and those of `kernels.governance.config.policies`, beside grace.yaml. */
+export function policyFolders(session: Pick<Session, 'root'>, config: GraceConfig): string[] {
+  const own = config.kernels['governance']?.manifest.config?.['policies'];
+  const builtin = join(session.root, 'configs/policies');
+  if (own === undefined) return [builtin];
+  if (typeof own === 'string' && own !== '') return [builtin, resolve(dirname(config.file), own)];
+  const place = config.at(['kernels', 'governance', 'config', 'policies']);
+  throw new GraceError(
+    'CONFIG_INVALID',
+    `${place}: kernels.governance.config.policies: expected a folder, got ${JSON.stringify(own)}`,
+  );
 }
 
 async function readGraceConfig({ config, cwd }: Pick<Session, 'config' | 'cwd'>): Promise<GraceConfig> {

@@ -82,6 +82,16 @@ function ownDoingOf(scene: Scene, known: Say, unknown: Say): void {
     case 'quarantine':
       givenUpOf(scene, known, unknown);
       return;
+    case 'record_damaged':
+      for (const { seq, data } of mineOf(scene, 'detector:fire').slice(0, 1))
+        known(`files of the record of ${subject} are not what was written: ${inWords(data.evidence)}`, seq);
+      unknown('who or what changed them: a disk, a hand, or a program. The files as found are kept as evidence');
+      return;
+    case 'queue_backlog':
+      for (const { seq, data } of mineOf(scene, 'detector:fire').slice(0, 1))
+        known(`messages came in faster than ${subject} took them: ${inWords(data.evidence)}`, seq);
+      unknown('whether the consumer is slow or the publishers are too fast: grace bus stats shows both');
+      return;
     case 'acl_violation':
     case 'flooding':
       for (const { seq, data } of mineOf(scene, 'detector:fire').slice(0, 1))

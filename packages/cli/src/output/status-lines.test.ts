@@ -71,7 +71,18 @@ function lines(kernels: KernelStatus[], system: Partial<StatusDocument['system']
       },
     ],
     kernels,
-    bus: { accepted: 0, handled: 0, rejected: 0, expired: 0, deadLettered: 0, waiting: 0, denied: 0, muted: [] },
+    bus: {
+      accepted: 0,
+      handled: 0,
+      rejected: 0,
+      expired: 0,
+      deadLettered: 0,
+      waiting: 0,
+      denied: 0,
+      muted: [],
+      violations: [],
+      unbalanced: [],
+    },
   };
   return statusLines(status, out);
 }

@@ -1,5 +1,6 @@
 import type { KernelStatus, StatusDocument } from '@grace/contracts';
 import { toneOf } from '../boot/board-view.ts';
+import { balanceLine, mutedFor, unbalancedLines } from './bus-lines.ts';
 import { NOTHING, showBytes, showMs, showPercent, showShare } from './figures.ts';
 import { type Output, printable } from './output.ts';
 import { type Column, table } from './table.ts';
@@ -17,8 +18,9 @@ export function statusLines(status: StatusDocument, out: Output): string[] {
     '',
     ...table(CELL_COLUMNS, status.cells, dim),
     '',
-    busLine(status, out),
-    ...status.bus.muted.map(({ principal, denied }) => out.paint('warn', `muted: ${principal} (${denied} denied)`)),
+    balanceLine(status.bus, out),
+    ...unbalancedLines(status.bus.unbalanced, out),
+    ...violationLines(status, out),
     ...status.kernels.flatMap(({ id, error }) =>
       error ? [out.paint('bad', `${id}: ${printable(`${error.code}: ${error.message}`)}`)] : [],
     ),
@@ -97,8 +99,12 @@ const CELL_COLUMNS: Column<Cell>[] = [
   { head: 'KERNELS', cell: ({ kernels }) => String(kernels.length), align: 'right' },
 ];
 
-function busLine({ bus }: StatusDocument, out: Output): string {
-  const sum = bus.handled + bus.rejected + bus.expired + bus.deadLettered + bus.waiting;
-  const line = `bus: ${bus.accepted} accepted = ${bus.handled} handled + ${bus.rejected} rejected + ${bus.expired} expired + ${bus.deadLettered} dead-lettered + ${bus.waiting} waiting; ${bus.denied} denied`;
-  return sum === bus.accepted ? line : out.paint('bad', `${line} (does not add up: ${sum - bus.accepted})`);
+/** Who was denied what, and whether it is muted. */
+function violationLines({ bus }: StatusDocument, out: Output): string[] {
+  return bus.violations.map(({ principal, denied, lastSubject, mutedUntilMono, level }) => {
+    const last = lastSubject === '' ? '' : `, last ${lastSubject}`;
+    if (mutedUntilMono === null) return `denied: ${printable(`${principal} (${denied} denied${last})`)}`;
+    const muted = `muted: ${principal} for ${mutedFor(mutedUntilMono)} more (level ${level}, ${denied} denied${last})`;
+    return out.paint('warn', printable(muted));
+  });
 }

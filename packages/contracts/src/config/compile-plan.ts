@@ -67,6 +67,7 @@ export function compilePlan(sources: PlanSources): SystemPlan {
     acl: { kernels: acl.kernels, principals: { ...acl.principals, ...Object.fromEntries(granted) } },
     safeguards: { heartbeatDetector: true, mute: true, restartEngine: true, ...config.safeguards },
     settings,
+    configFile: config.file,
     entries: sources.entries,
     playbooks: [...sources.playbooks],
   };

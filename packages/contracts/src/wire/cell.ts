@@ -1,3 +1,4 @@
+import type { AclDocument } from '../envelope.ts';
 import type { WireError } from '../errors.ts';
 import type { EventDraft, EventName } from '../events.ts';
 import type { FaultLease } from '../fault.ts';
@@ -15,6 +16,8 @@ export interface KernelOrder {
   armed: boolean;
   /** The cell in which message_bus lives at this moment: port wires there, sockets elsewhere. */
   brokerCell: string;
+  /** For message_bus: access rules in force that are not those of the plan. */
+  acl?: AclDocument;
 }
 
 /** Requests of the supervisor to a cell agent. */

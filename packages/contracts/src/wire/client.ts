@@ -1,3 +1,4 @@
+import type { AclDocument } from '../envelope.ts';
 import type { AnyDraft, AnyRecord, EventName } from '../events.ts';
 import type { DrillPermit, FaultKind, FaultLease } from '../fault.ts';
 import type { Incident } from '../incident.ts';
@@ -57,6 +58,11 @@ export interface ClientMethods {
   'journal.append': { params: { records: AnyDraft[] }; result: { last: number } };
   /** Where the bus listens and a token for a principal that is no kernel. */
   'bus.token': { params: { principal: string }; result: { socket: string; token: string } };
+  /** Replaces the access rules, whole or not at all. `applied` false: message_bus is down and starts with them. */
+  'bus.reload': {
+    params: { acl: AclDocument; by: string };
+    result: { principals: number; sha256: string; applied: boolean; ended: number };
+  };
   'drill.permit': { params: { holder: string; faults: FaultKind[]; durationMs: number }; result: DrillPermit };
   'drill.revoke': { params: { id: string }; result: Record<string, never> };
   'fault.apply': { params: { lease: FaultLease }; result: { appliedMono: number } };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -207,6 +207,40 @@ for (const [fault, kind] of [
     });
   });
 }
+
+/** A folder with one segment, in which one record stands whole. */
+function ledgerFolder(t: TestContext): { folder: string; whole: Buffer; read: () => Buffer } {
+  const dir = folder(t);
+  const path = join(dir, '0000000000000001.segment');
+  const whole = Buffer.alloc(64 + 100, 7);
+  whole.writeUInt32LE(8, 64 + 4);
+  writeFileSync(path, whole);
+  return { folder: dir, whole, read: () => readFileSync(path) };
+}
+
+test('a torn write leaves the beginning of a record at the end of the newest segment, and ends the thread', async (t) => {
+  const thread = await openThread(t);
+  const ledger = ledgerFolder(t);
+  const ended = once(thread.worker, 'exit');
+  thread.lease();
+  thread.apply('torn_write', { folder: ledger.folder });
+  assert.deepEqual(await ended, [7]);
+  const torn = ledger.read();
+  assert.deepEqual(torn.subarray(0, ledger.whole.length), ledger.whole);
+  const tail = torn.subarray(ledger.whole.length);
+  assert.ok(tail.length > 60 && tail.length < 92 + tail.readUInt32LE(4), `${tail.length} bytes`);
+});
+
+test('a torn write whose lease is over before the thread dies is taken back, and the thread goes on', async (t) => {
+  const thread = await openThread(t);
+  const ledger = ledgerFolder(t);
+  thread.lease();
+  thread.apply('torn_write', { folder: ledger.folder });
+  await poll('it is on the disk', () => ledger.read().length > ledger.whole.length);
+  thread.end();
+  await thread.ping();
+  assert.deepEqual(ledger.read(), ledger.whole);
+});
 
 test('one huge allocation is answered by V8 with the end of the whole process', async (t) => {
   const victim = fileURLToPath(new URL('../../test/fixtures/huge-allocation.ts', import.meta.url));

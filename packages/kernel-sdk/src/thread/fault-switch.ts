@@ -3,6 +3,7 @@ import type { Fault, HeldLease } from './faults/fault.ts';
 import { atomicsWait, catastrophicRegex, endlessLoop, readFifo } from './faults/hang.ts';
 import { growBuffers, growHeap, hugeAllocation } from './faults/memory.ts';
 import { immediateStorm } from './faults/storm.ts';
+import { tornWrite } from './faults/torn.ts';
 
 /**
  * Faults a thread can do to itself. Loaded only in an armed system. When a fault ends stands in the telemetry slot, written by the cell
@@ -34,6 +35,7 @@ export function createFaultSwitch(slot: BigInt64Array): FaultSwitch {
       throw new GraceError('INTERNAL', 'drill: uncaught error in a kernel');
     },
     process_exit: () => process.exit(7),
+    torn_write: tornWrite,
   };
   return {
     apply(kind, params) {

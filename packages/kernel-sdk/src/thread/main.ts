@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createBusClient } from '@grace/bus/client';
 import {
   type BusWire,
+  createRedactor,
   type FromThread,
   type MemoryPressure,
   SLOT,
@@ -19,6 +20,7 @@ import { createListeners } from '../listeners.ts';
 import { loadKernel } from '../load.ts';
 import { createBrokerLane } from './broker-lane.ts';
 import { createCollector } from './collect.ts';
+import { redactCrashes } from './crash-lane.ts';
 import type { FaultSwitch } from './fault-switch.ts';
 import { readThreadId, startHeartbeat } from './heartbeat.ts';
 import { createLogLane } from './log-lane.ts';
@@ -29,7 +31,10 @@ import { serveVerbs } from './verb-server.ts';
 const birth = workerData as ThreadBirth;
 const slot = new BigInt64Array(birth.slot);
 const parent = parentPort!;
-const send = (message: FromThread): void => parent.postMessage(message);
+/** Knows what this thread was given; nothing leaves it by log, print, report, error or crash before it was here. */
+const redactor = createRedactor();
+const send = (message: FromThread): void => parent.postMessage(redactor.value(message));
+redactCrashes(redactor);
 
 let faults: FaultSwitch | undefined;
 const bus = createBusClient();
@@ -38,7 +43,7 @@ Atomics.store(slot, SLOT.tid, BigInt(tid));
 startHeartbeat(slot, birth.heartbeatMs, () => faults?.heartbeatPaused() ?? false, countMessages);
 
 const log = createLogLane(slot, birth.logLevel, send);
-boundPrinting(log.warn);
+boundPrinting(log.warn, redactor);
 const listeners = createListeners(log);
 const collect = createCollector();
 const supervisor = createSupervisorLane(send);
@@ -121,6 +126,7 @@ async function start(): Promise<void> {
       supervisor,
       broker,
       listeners,
+      redactor,
       onWork: () => void Atomics.add(slot, SLOT.work, 1n),
     });
     serveVerbs(birth.verbs, hosted);

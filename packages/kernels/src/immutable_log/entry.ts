@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { GraceError } from '@grace/contracts';
 import { is, readInput } from '@grace/kernel-sdk';
 import type { LedgerRecord } from '@grace/ledger';
+import { PAYLOAD_BYTES_MAX } from '@grace/ledger/tree';
 
 /** What an appender states. */
 export interface Entry {
@@ -33,7 +34,8 @@ export interface AuditRecord extends KeptEntry {
   hash: string;
 }
 
-const ENTRY_BYTES_MAX = 256 * 1024;
+/** It stands in a leaf of the tree as a whole, and the layout of tiles allows no larger one. */
+const ENTRY_BYTES_MAX = PAYLOAD_BYTES_MAX;
 const word = is.string({ max: 500 });
 
 const ENTRY_SHAPE = {
@@ -85,13 +87,21 @@ export function digestOf({ actor, action, resource, subsystem, outcome, payload 
     .digest('base64url');
 }
 
-/** The ledger's own entries, about torn tails it cut off, read like all others. */
+const OWN_ENTRIES = {
+  recovery: ['truncate', 'segment', 'recovered'],
+  seal: ['seal', 'sealed', 'sealed'],
+  repair: ['restore', 'evidence', 'restored'],
+} as const;
+
+/** The ledger's own entries, about what it cut off, sealed or restored, read like all others. */
 export function decodeRecord({ seq, atMs, hash, kind, payload }: LedgerRecord): AuditRecord {
   const content = parse(seq, payload);
   if (kind === 'data') return { seq, atMs, hash, ...(content as unknown as KeptEntry) };
+  const [action, about, outcome] = OWN_ENTRIES[kind];
+  const resource = kind === 'seal' ? `epoch ${String(content[about])}` : String(content[about]);
   return {
-    ...{ seq, atMs, hash, actor: 'ledger', action: 'truncate', resource: String(content['segment']) },
-    ...{ subsystem: 'immutable_log', outcome: 'recovered', by: 'immutable_log', payload: content },
+    ...{ seq, atMs, hash, actor: 'ledger', action, resource },
+    ...{ subsystem: 'immutable_log', outcome, by: 'immutable_log', payload: content },
   };
 }
 

@@ -31,12 +31,15 @@ export class Recorder {
   readonly #ledger: Ledger;
   readonly #index: SearchIndex;
   readonly #onAppend: () => void;
+  /** Throws when nothing may be appended. */
+  readonly #assertSound: () => void;
   /** The newest record of earlier incarnations: their keys are known when the index has come this far. */
   readonly #keysUpTo: number;
   /** By actor and key: written in this incarnation and perhaps not indexed yet. */
   readonly #fresh = new Map<string, FreshKey>();
 
-  constructor(ledger: Ledger, index: SearchIndex, onAppend: () => void) {
+  constructor(ledger: Ledger, index: SearchIndex, onAppend: () => void, assertSound: () => void) {
+    this.#assertSound = assertSound;
     this.#ledger = ledger;
     this.#index = index;
     this.#onAppend = onAppend;
@@ -46,7 +49,7 @@ export class Recorder {
   /**
    * Resolves when the entry is durable.
    * @throws GraceError `CONFLICT` when the key was used for something else, or too much is waiting; `TOO_LARGE`, `BAD_INPUT`,
-   *   `STORAGE_FULL`, `STORAGE_FAILED`
+   *   `STORAGE_FULL`, `STORAGE_FAILED`; `LEDGER_CORRUPT` while the record is known not to be the one that was signed
    */
   async append(entry: Entry, by: string): Promise<Receipt> {
     const text = encodeEntry(entry, by);
@@ -84,6 +87,7 @@ export class Recorder {
   }
 
   async #write(text: string): Promise<{ seq: number; hash: string }> {
+    this.#assertSound();
     try {
       const receipt = await this.#ledger.append(text);
       this.isFailing = false;

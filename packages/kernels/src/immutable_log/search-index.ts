@@ -118,6 +118,14 @@ export class SearchIndex {
     return row as KeptKey | undefined;
   }
 
+  /** Leaves out what was lost with a sealed epoch. */
+  forgetMissing(): void {
+    const forget = this.#store.db.prepare('DELETE FROM entries WHERE seq BETWEEN ? AND ?');
+    this.#store.transaction(() => {
+      for (const { from, to } of this.#ledger.missing) forget.run(from, to);
+    });
+  }
+
   async close(): Promise<void> {
     this.#ended = true;
     await this.#catching?.catch(() => undefined);
@@ -126,7 +134,8 @@ export class SearchIndex {
   async #takeIn(): Promise<void> {
     while (this.#indexed.seq < this.#ledger.last.seq && !this.#ended) {
       const slice: AuditRecord[] = [];
-      for await (const record of this.#ledger.read(this.#indexed.seq + 1, SLICE)) slice.push(decodeRecord(record));
+      const from = this.#firstReadable(this.#indexed.seq + 1);
+      for await (const record of this.#ledger.read(from, SLICE)) slice.push(decodeRecord(record));
       const newest = slice.at(-1);
       if (!newest || this.#ended) return;
       const indexed = { seq: newest.seq, hash: newest.hash };
@@ -138,6 +147,12 @@ export class SearchIndex {
       this.#indexed = indexed;
       await turn();
     }
+  }
+
+  #firstReadable(seq: number): number {
+    let first = seq;
+    for (const { from, to } of this.#ledger.missing) if (from <= first && first <= to) first = to + 1;
+    return first;
   }
 
   #inserter(): (record: AuditRecord) => void {

@@ -3,8 +3,11 @@ import { is, type KernelContext, readInput, type Verb } from '@grace/kernel-sdk'
 import type { Ledger } from '@grace/ledger';
 import { type AuditRecord, decodeRecord, readEntry } from './entry.ts';
 import type { Integrity } from './integrity.ts';
+import { createProofVerbs } from './proof-verbs.ts';
 import type { Recorder } from './recorder.ts';
+import { repairRecord } from './repair.ts';
 import type { SearchIndex } from './search-index.ts';
+import type { Transparency } from './transparency.ts';
 
 /** An answer must fit into one message of the bus. */
 const ANSWER_BYTES_MAX = 600_000;
@@ -21,6 +24,7 @@ export function createVerbs(
   recorder: Recorder,
   index: SearchIndex,
   integrity: Integrity,
+  transparency: Transparency,
 ): Record<string, Verb> {
   return {
     append: (input: unknown, meta: VerbMeta) => recorder.append(readEntry(input), meta.from),
@@ -50,9 +54,20 @@ export function createVerbs(
       return { entries, more: entries.length < found.length, indexedTo: index.seq, last: ledger.last.seq };
     },
 
+    ...createProofVerbs(ledger, transparency),
+
     verify(input: unknown) {
       readInput(input, {});
       return integrity.verify();
+    },
+
+    /** Appends wait while it runs, and are not refused. */
+    repair(input: unknown, meta: VerbMeta) {
+      const { dryRun = false, reason = 'asked for' } = readInput(input, {
+        dryRun: is.optional(is.boolean()),
+        reason: word,
+      });
+      return repairRecord(ctx, { ledger, index, integrity, transparency }, { by: meta.from, reason, dryRun });
     },
 
     status(input: unknown) {
@@ -66,6 +81,11 @@ export function createVerbs(
         recovered: ledger.recovered,
         index: { seq: index.seq, behind: ledger.last.seq - index.seq, rebuilt: index.rebuilt },
         verified: integrity.latest,
+        damage: integrity.problems.slice(0, 10),
+        epoch: ledger.epoch.number,
+        missing: ledger.missing.slice(0, 100),
+        mirror: ledger.mirror,
+        tree: transparency.status(),
       };
     },
   };

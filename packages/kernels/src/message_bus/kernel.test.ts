@@ -95,7 +95,7 @@ test('who is denied too often is reported and muted, and can be unmuted', async 
         name: 'bus:denied',
         data: { principal: 'offender', subject: 'system.control', count: 1, sinceMs: 0 },
       },
-      { name: 'bus:muted', data: { principal: 'offender', periodMs: 2000, denied: 200 } },
+      { name: 'bus:muted', data: { principal: 'offender', periodMs: 2000, denied: 200, level: 1 } },
     ],
   );
   const muted = async () =>
@@ -106,8 +106,12 @@ test('who is denied too often is reported and muted, and can be unmuted', async 
     unmuted: true,
   });
   assert.deepEqual(await muted(), []);
-  await bus.call('message_bus', 'mute', { principal: 'other', periodMs: 60_000 });
-  assert.deepEqual(await muted(), ['other']);
+  await bus.call('message_bus', 'mute', { principal: 'asker', periodMs: 60_000 });
+  assert.deepEqual(await muted(), ['asker']);
+  await assert.rejects(bus.call('message_bus', 'mute', { principal: 'askre', periodMs: 1000 }), {
+    code: 'NOT_FOUND',
+    message: /did you mean "asker"/,
+  });
   for (const principal of ['supervisor', 'bus_probe', 'message_bus']) {
     await assert.rejects(bus.call('message_bus', 'mute', { principal, periodMs: 1000 }), { code: 'FORBIDDEN' });
   }
@@ -157,8 +161,19 @@ test('statistics reach the journal when somebody did something', async (t) => {
 test('what the bus republishes and probes is no activity, what anybody else does is', () => {
   const totals = { accepted: 0, handled: 0, rejected: 0, expired: 0, deadLettered: 0, waiting: 0, denied: 0 };
   const seen = (principals: BusStatistics['principals'], more: Partial<BusStatistics> = {}) =>
-    activity({ ...totals, muted: [], clients: [], families: {}, principals, ...more });
-  const one = { published: 1, denied: 0 };
+    activity({
+      ...totals,
+      muted: [],
+      clients: [],
+      families: {},
+      principals,
+      latency: {},
+      unbalanced: [],
+      durable: null,
+      ...more,
+    });
+  const latency = { count: 0, sumMs: 0, p50Ms: null, p99Ms: null, buckets: [] };
+  const one = { published: 1, denied: 0, lastSubject: '', mutedUntilMono: null, level: 0, latency };
   const quiet = seen({});
   assert.equal(seen({ supervisor: one, bus_probe: one }, { accepted: 2, handled: 2 }), quiet);
   assert.notEqual(seen({ librarian: one }), quiet);

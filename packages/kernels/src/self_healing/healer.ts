@@ -10,10 +10,13 @@ import { groupsOf } from './playbook/facts.ts';
 import type { Playbook } from './playbook/types.ts';
 import { drive, type RunEnd } from './run/drive.ts';
 import { admit } from './run/guard.ts';
+import type { AskPermission, Permission } from './run/permission.ts';
 import { rehearse } from './run/rehearse.ts';
 
 /** Runs at one moment; further incidents wait for the next reconciliation. */
 const MAX_ACTIVE = 8;
+/** Refusals of governance that are remembered, so that it is not asked at each look. */
+const MAX_REFUSED = 1000;
 
 interface Ended {
   run: string;
@@ -42,10 +45,13 @@ export function createHealer(
   playbooks: readonly Playbook[],
   journal: RunJournal,
   baselines: Baselines,
+  ask: AskPermission,
 ): Healer {
   const active = new Map<string, { run: string; playbook: string; target: string }>();
   const ends = new Set<Promise<unknown>>();
   const considering = new Set<string>();
+  /** By incident and playbook: when governance, which refused, is asked again. */
+  const notBefore = new Map<string, number>();
 
   const begin = (playbook: Playbook, subject: Subject, run: string, dryRun: boolean): string => {
     const correlation = subject.incident?.correlation ?? (subject.incident?.id || run);
@@ -74,7 +80,8 @@ export function createHealer(
     };
   };
 
-  const start = (playbook: Playbook, subject: Subject): { run: string; ended: Promise<Ended> } => {
+  /** @param asked what governance said already; else it is asked now */
+  const start = (playbook: Playbook, subject: Subject, asked?: Permission): { run: string; ended: Promise<Ended> } => {
     const run = randomUUID();
     const { target } = subject;
     const admission = admit(playbook.id, playbook.guards, target, journal.past(target), ctx.clock.monoMs());
@@ -86,22 +93,27 @@ export function createHealer(
     active.set(target, { run, playbook: playbook.id, target });
     const groups = groupsOf(playbook);
     const steps: RunEnd['steps'] = [];
-    const ended = drive({
-      id: run,
-      playbook,
-      target,
-      clock: ctx.clock,
-      signal: ctx.signal,
-      world: {
-        observe: () => observe(ctx, subject, groups, baselines),
-        act: (action, deadlineMs) => perform(ctx, action, { target, correlation }, deadlineMs),
-      },
-      onStep(report) {
-        steps.push(report);
-        journal.step(run, steps);
-        ctx.supervisor.report({ name: 'playbook:step', correlation, data: { run, ...report } });
-      },
-    })
+    const runs = (): Promise<RunEnd> =>
+      drive({
+        id: run,
+        playbook,
+        target,
+        clock: ctx.clock,
+        signal: ctx.signal,
+        world: {
+          observe: () => observe(ctx, subject, groups, baselines),
+          act: (action, deadlineMs) => perform(ctx, action, { target, correlation }, deadlineMs),
+        },
+        onStep(report) {
+          steps.push(report);
+          journal.step(run, steps);
+          ctx.supervisor.report({ name: 'playbook:step', correlation, data: { run, ...report } });
+        },
+      });
+    const ended = Promise.resolve(asked ?? ask(playbook, subject))
+      .then((permission) =>
+        permission.granted ? runs() : { outcome: 'refused' as const, detail: permission.reason, steps, ms: 0 },
+      )
       .then((end) => finish(playbook, subject, run, correlation, end))
       .finally(() => {
         active.delete(target);
@@ -112,7 +124,7 @@ export function createHealer(
   };
 
   /** The first playbook whose trigger and conditions fit, and that has neither healed this incident nor been refused for it. */
-  const choose = async (incident: Incident): Promise<Playbook | undefined> => {
+  const choose = async (incident: Incident): Promise<{ playbook: Playbook; permission?: Permission } | undefined> => {
     for (const playbook of playbooks) {
       if (!playbook.trigger.includes(incident.kind)) continue;
       const earlier = journal.of(incident.id, playbook.id);
@@ -137,7 +149,17 @@ export function createHealer(
         ctx.clock.monoMs(),
       );
       // What only has to wait is asked again at the next look. A refusal is said once per incident.
-      if (admission.admitted || (!admission.passes && !earlier.includes('refused'))) return playbook;
+      if (!admission.admitted) {
+        if (!admission.passes && !earlier.includes('refused')) return { playbook };
+        continue;
+      }
+      const key = `${incident.id} ${playbook.id}`;
+      if (ctx.clock.monoMs() < (notBefore.get(key) ?? 0)) continue;
+      const permission = await ask(playbook, subject);
+      if (ctx.signal.aborted) return undefined;
+      if (permission.granted || !earlier.includes('refused')) return { playbook, permission };
+      if (notBefore.size >= MAX_REFUSED) notBefore.clear();
+      notBefore.set(key, ctx.clock.monoMs() + permission.askAgainMs);
     }
     return undefined;
   };
@@ -149,9 +171,9 @@ export function createHealer(
       considering.add(target);
       let ended: Promise<Ended> | undefined;
       try {
-        const playbook = await choose(incident);
-        if (!playbook || active.has(target) || ctx.signal.aborted) return;
-        ({ ended } = start(playbook, { target, incident }));
+        const chosen = await choose(incident);
+        if (!chosen || active.has(target) || ctx.signal.aborted) return;
+        ({ ended } = start(chosen.playbook, { target, incident }, chosen.permission));
       } finally {
         considering.delete(target);
       }

@@ -7,6 +7,7 @@ import { createRunJournal } from './journal.ts';
 import { readIncidents, type Subject } from './observe.ts';
 import type { Playbook } from './playbook/types.ts';
 import { probeEngine } from './probe.ts';
+import { askGovernance, EMERGENCY } from './run/permission.ts';
 import { loadPlaybooks } from './shelf.ts';
 
 const RECONCILE_MS = 2000;
@@ -19,12 +20,14 @@ export default defineKernel({
     const sources = is.optional(is.array(is.unknown(), { max: 1000 }))(ctx.config['playbooks'], 'config.playbooks');
     const reconcileMs =
       is.optional(is.number({ min: 50 }))(ctx.config['reconcileMs'], 'config.reconcileMs') ?? RECONCILE_MS;
+    const names = is.optional(is.array(is.string({ max: 100 }), { max: 1000 }));
+    const emergency = names(ctx.config['emergency'], 'config.emergency') ?? EMERGENCY;
     const { playbooks, invalid } = await loadPlaybooks((sources ?? []) as (string | Playbook)[]);
     for (const { file, error } of invalid) ctx.log.error('a playbook is not valid', { file, error });
     const journal = createRunJournal(ctx.store, ctx.clock);
     const interrupted = closeInterrupted(ctx, journal);
     const baselines = createBaselines();
-    const healer = createHealer(ctx, playbooks, journal, baselines);
+    const healer = createHealer(ctx, playbooks, journal, baselines, askGovernance(ctx, emergency));
     const reconciliation = watchIncidents(ctx, healer, reconcileMs);
 
     const named = (name: string): Playbook => {
@@ -70,6 +73,7 @@ export default defineKernel({
           readInput(input, {});
           return {
             playbooks: playbooks.map(({ id }) => id),
+            emergency,
             source: sources === undefined ? 'no playbooks are configured' : `${sources.length} configured`,
             invalid,
             active: healer.active(),

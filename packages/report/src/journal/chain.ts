@@ -2,6 +2,7 @@ import type { AnyRecord } from '@grace/contracts';
 import type { ChainStep, TrialFacts } from '../model.ts';
 import { duration, list, observed, percent } from '../text/units.ts';
 import type { Journal } from './journal.ts';
+import { backlogText, recordText } from './reaction.ts';
 import { inTrial } from './trial.ts';
 
 /**
@@ -17,11 +18,11 @@ export function causalChain(journal: Journal, trial: Omit<TrialFacts, 'chain' | 
   const known = new Map<string, number>();
   const said = new Set<string>();
   const steps: ChainStep[] = [];
-  const { lease, correlation, target } = start.data;
+  const { lease, correlation, target, also = [] } = start.data;
   const effect = journal.of('fault:effect').find((record) => record.data.lease === lease && record.data.proven);
   if (!effect) return [];
   const zeroMono = effect.data.atMono;
-  const seed = [`lease ${lease}`, `correlation ${correlation}`, `subject ${target}`];
+  const seed = [`lease ${lease}`, `correlation ${correlation}`, ...[target, ...also].map((name) => `subject ${name}`)];
   for (const record of journal.records) {
     if (!during(record)) continue;
     const told = tell(record);
@@ -93,6 +94,13 @@ function identities(record: AnyRecord): string[] {
     case 'bus:unmuted':
       keys.push(`subject ${record.data.principal}`);
       break;
+    case 'record:damaged':
+    case 'record:repaired':
+      keys.push(`subject ${record.data.ledger}`);
+      break;
+    case 'bus:backlog':
+      keys.push(`subject ${record.data.consumer}`);
+      break;
     case 'kernel:evidence':
       if (record.data.incident !== null) keys.push(`incident ${record.data.incident}`);
       break;
@@ -156,6 +164,11 @@ function tell(record: AnyRecord): string | undefined {
       return `playbook ${record.data.playbook} ended ${record.data.outcome}${record.data.detail === '' ? '' : `: ${record.data.detail}`}`;
     case 'bus:denied':
       return `${record.data.count} messages of ${record.data.principal} to ${record.data.subject} denied`;
+    case 'record:damaged':
+    case 'record:repaired':
+      return recordText(record);
+    case 'bus:backlog':
+      return backlogText(record.data);
     case 'bus:muted':
       return `${record.data.principal} muted for ${duration(record.data.periodMs)}`;
     case 'bus:unmuted':

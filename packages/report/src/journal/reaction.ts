@@ -1,6 +1,6 @@
-import type { AnyRecord, JournalRecord } from '@grace/contracts';
+import type { AnyRecord, EventMap, JournalRecord, RecordProblem } from '@grace/contracts';
 import type { Claim, KeptFile, Reaction } from '../model.ts';
-import { list, megabytes, percent } from '../text/units.ts';
+import { count, duration, list, megabytes, percent, plural } from '../text/units.ts';
 import { type Journal, ref } from './journal.ts';
 
 /** What the system held back, asked to shed, moved and kept because of one fault, as the journal has it. */
@@ -15,6 +15,13 @@ export function reactionOf(
     limits: limits.map(limit),
     pressure: pressures.map(pressure),
     ladder: ladder(journal, isAbout),
+    record: [...journal.of('record:damaged').filter(isAbout), ...journal.of('record:repaired').filter(isAbout)]
+      .sort((a, b) => a.seq - b.seq)
+      .map((record) => ({ text: recordText(record), evidence: ref(record) })),
+    backlog: journal
+      .of('bus:backlog')
+      .filter(isAbout)
+      .map((record) => ({ text: backlogText(record.data), evidence: ref(record) })),
     kept: journal
       .of('kernel:evidence')
       .filter((record) => (record.data.incident === null ? isAbout(record) : incidents.has(record.data.incident)))
@@ -42,6 +49,24 @@ function pressure(record: JournalRecord<'kernel:pressure'>): Claim {
     text: `${record.kernel}: ${of} memory ${megabytes(bytes)} of ${megabytes(limitBytes)} (${percent(ratio)})${growth}`,
     evidence: ref(record),
   };
+}
+
+/** What was found on the disk, and what was done about it. */
+export function recordText({ name, data }: JournalRecord<'record:damaged'> | JournalRecord<'record:repaired'>): string {
+  if (name === 'record:damaged')
+    return `${plural(data.count, 'flaw')} in the record ${data.ledger}: ${list(data.problems.map(flaw), 3)}`;
+  const again = data.restored.length === 0 ? '' : `, ${list(data.restored, 3)} made again`;
+  return `record ${data.ledger} ${data.action} by ${data.by} in ${duration(data.tookMs)}${again}; epoch ${count(data.epoch)}, ${plural(data.lost, 'entry', 'entries')} lost, ${count(data.disputed)} disputed`;
+}
+
+function flaw({ kind, segment, offset, seq }: RecordProblem): string {
+  const where = segment === '' ? 'the folder' : `${segment} at byte ${count(offset)}`;
+  return `${kind} in ${where}${seq === undefined ? '' : ` (record ${count(seq)})`}`;
+}
+
+export function backlogText({ consumer, waiting, oldestMs, over }: EventMap['bus:backlog']): string {
+  if (!over) return `the backlog of ${consumer} is gone`;
+  return `${plural(waiting, 'message')} wait for ${consumer}${oldestMs === null ? '' : `, the oldest for ${duration(oldestMs)}`}`;
 }
 
 /** Rungs beyond the end of the thread: what did not return, which process had to end, who lives alone since. */

@@ -61,7 +61,7 @@ export function workloadPoints(journal: Journal): WorkloadPoint[] {
     trial: data.trial,
     p50Ms: data.verbs.p50Ms,
     p99Ms: data.verbs.p99Ms,
-    lost: data.messages.lost,
+    lost: data.messages.lost + (data.durable?.lost ?? 0),
     failed: data.verbs.failed + data.appends.failed,
   }));
 }

@@ -17,7 +17,7 @@ export function trialContext(journal: Journal, result: TrialResult, proves: stri
   const undo = journal.of('fault:undo').find((record) => record.data.lease === lease && lease !== undefined);
   const faultLease = journal.of('fault:lease').find((record) => record.data.id === lease && lease !== undefined);
   const during = inTrial(result, start, end);
-  const subjects = subjectsOf(journal, result.target, during);
+  const subjects = new Set([...subjectsOf(journal, result.target, during), ...(start?.data.also ?? [])]);
   const incidents = incidentsOf(journal, during, start, subjects);
   const ids = new Set(incidents.map((incident) => incident.id));
   return {
@@ -72,7 +72,9 @@ function aboutTrial(
   return (record) => {
     if (record.correlation !== undefined && drills.has(record.correlation))
       return record.correlation === start?.data.correlation;
-    return during(record) && [record.kernel, record.cell].some((name) => name !== undefined && subjects.has(name));
+    const consumer = record.name === 'bus:backlog' ? record.data.consumer : undefined;
+    const names = [record.kernel, record.cell, consumer];
+    return during(record) && names.some((name) => name !== undefined && subjects.has(name));
   };
 }
 

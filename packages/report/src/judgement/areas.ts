@@ -107,13 +107,24 @@ function healing({ journal }: Ground): Area {
 
 function bus({ journal, totals }: Ground): Area {
   const samples = journal.of('workload:sample');
-  const accepted = samples.reduce((sum, record) => sum + record.data.messages.accepted, 0);
+  const accepted = samples.reduce((sum, { data }) => sum + data.messages.accepted + (data.durable?.accepted ?? 0), 0);
   if (samples.length === 0) return { name: 'Messages', mark: 'unknown', text: 'no workload is recorded', evidence: [] };
-  const lost = samples.filter((record) => record.data.messages.lost > 0);
+  const lost = samples.filter(({ data }) => data.messages.lost + (data.durable?.lost ?? 0) > 0);
+  const { differences = null, broker = null, why = null } = totals.conservation ?? {};
+  const unaccounted = broker === null ? 0 : broker.lost;
+  const agree =
+    differences === null
+      ? totals.conservation
+        ? `; not compared with the broker: ${why}`
+        : ''
+      : differences.length === 0
+        ? '; the broker counts the same'
+        : `; the broker counts otherwise: ${differences.join('; ')}`;
+  const isBad = totals.lostMessages > 0 || unaccounted !== 0 || (differences?.length ?? 0) > 0;
   return {
     name: 'Messages',
-    mark: totals.lostMessages > 0 ? 'bad' : 'ok',
-    text: `${plural(totals.lostMessages, 'message')} lost; the workload had ${count(accepted)} accepted`,
+    mark: isBad ? 'bad' : 'ok',
+    text: `${plural(totals.lostMessages, 'message')} lost; the workload had ${count(accepted)} accepted${agree}`,
     evidence: lost.length > 0 ? refs(lost) : refs([samples[0]!, ...(samples.length > 1 ? [samples.at(-1)!] : [])]),
   };
 }

@@ -1,4 +1,4 @@
-import type { JournalRecord } from '@grace/contracts';
+import type { EventName, JournalRecord } from '@grace/contracts';
 import { type Journal, ref, refs } from '../journal/journal.ts';
 import { inTrial } from '../journal/trial.ts';
 import type { Facet, SteadyFacts, TrialFacts } from '../model.ts';
@@ -19,6 +19,7 @@ export function facets(journal: Journal, trial: Trial, before: SteadyFacts | nul
     ...recovery(journal, trial),
     ...restarts(journal, trial),
     ...messages(journal, trial),
+    ...conservation(journal, trial),
     ...calls(journal, trial),
     ...latency(trial),
     ...playbook(trial),
@@ -134,7 +135,8 @@ function messages(journal: Journal, trial: Trial): Facet[] {
   if (!(trial.messages.lost > 0)) return [];
   const samples = journal
     .of('workload:sample')
-    .filter((record) => record.data.messages.lost > 0 && within(journal, trial)(record));
+    .filter(({ data }) => data.messages.lost + (data.durable?.lost ?? 0) > 0)
+    .filter(within(journal, trial));
   return [
     {
       kind: 'lost messages',
@@ -143,6 +145,21 @@ function messages(journal: Journal, trial: Trial): Facet[] {
       symptom: samples[0]?.seq ?? null,
     },
   ];
+}
+
+/** What the broker cannot account for, and where its counters contradict those of the workload. */
+function conservation(journal: Journal, trial: Trial): Facet[] {
+  const { broker, differences } = trial.conservation ?? {};
+  const sample = journal.of('workload:sample').find((record) => record.data.trial === trial.trial);
+  const evidence = sample ? ref(sample) : records(trial);
+  const found: string[] = [];
+  if (broker && broker.lost !== 0)
+    found.push(
+      `The broker accepted ${count(broker.lost)} more than it handled, rejected, expired, dead-lettered and keeps waiting.`,
+    );
+  if (differences && differences.length > 0)
+    found.push(`The broker and the workload count differently: ${differences.join('; ')}.`);
+  return found.map((text) => ({ kind: 'conservation', text, evidence, symptom: sample?.seq ?? null }));
 }
 
 function calls(journal: Journal, trial: Trial): Facet[] {
@@ -218,10 +235,26 @@ function checks(journal: Journal, trial: Trial): Facet[] {
             ? `Check "${check.check}": expected ${check.expected}, observed ${check.observed}.`
             : `Check "${check.check}" could not be evaluated: ${check.observed}.`,
         evidence: record ? ref(record) : records(trial),
-        symptom: record?.seq ?? null,
+        symptom: shownBy(journal, trial, check.check) ?? record?.seq ?? null,
       };
     });
 }
+
+/** Records of the system itself that show what a check is about, so that a chain can lead to them; undefined: it has none. */
+function shownBy(journal: Journal, trial: Trial, check: string): number | undefined {
+  const names = SHOWN_BY[check.split(' ')[0]!];
+  return names && journal.of(...names).findLast(within(journal, trial))?.seq;
+}
+
+const SHOWN_BY: Readonly<Record<string, readonly EventName[]>> = {
+  accepted_handled: ['bus:backlog'],
+  pushed_back: ['bus:backlog'],
+  damage_named: ['record:damaged'],
+  record_repaired: ['record:repaired', 'record:damaged'],
+  record_whole: ['record:repaired', 'record:damaged'],
+  acknowledged_kept: ['record:repaired', 'record:damaged'],
+  others_round_trips: ['bus:backlog', 'bus:muted', 'bus:denied'],
+};
 
 function laboratory(journal: Journal, trial: Trial): Facet[] {
   const found: Facet[] = [];

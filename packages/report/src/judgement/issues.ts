@@ -26,7 +26,7 @@ export function trialIssues(waves: readonly WaveFacts[], run: RunFacts, boot: Bo
 
 function severity(trial: TrialFacts): Issue['severity'] {
   if (trial.verdict === 'inconclusive') return 'minor';
-  const grave: Facet['kind'][] = ['not recovered', 'lost messages', 'collateral restarts'];
+  const grave: Facet['kind'][] = ['not recovered', 'lost messages', 'conservation', 'collateral restarts'];
   return trial.facets.some((facet) => grave.includes(facet.kind)) ? 'critical' : 'major';
 }
 

@@ -55,6 +55,33 @@ export function recommend(ground: Ground): Claim {
   return { text: advice(ground), evidence: facet.evidence };
 }
 
+/** Checks of which it is known where to look when they are false. */
+const CHECK_ADVICE: Readonly<Record<string, string>> = {
+  accepted_handled:
+    'Look for the missing messages of the flood in the dead letters (grace bus dead) and in the file of the bus: each was acknowledged to its publisher, so each must be there.',
+  pushed_back:
+    'Bound what the bus takes from one publisher: what is neither handled nor refused with BUS_OVERLOADED fills the disk.',
+  heartbeats_fresh:
+    'Find what the control lane shares with the data lane: a flood on the one must not delay a heartbeat on the other.',
+  others_round_trips:
+    'Find what the messages of others waited for: the queue of the flooded subscriber, the window of its publisher, or the thread that routes.',
+  grew_at_most:
+    'Find what is kept in memory for each message that waits: a backlog belongs on the disk, a queue needs a bound.',
+  damage_named:
+    'Run grace log verify on a copy of the record: each kind of damage needs a name of its own and the place where it is.',
+  record_repaired:
+    'Run grace log repair by hand, and look at why the playbook for a damaged record did not: its trigger, its conditions, its budget.',
+  record_whole:
+    'Run grace log verify and grace log repair: the record still has flaws, and what is appended behind them shares their fate.',
+  acknowledged_kept:
+    'Restore the missing entries from the mirror of the record or from its tiles, and switch the mirror on if it is off: they were acknowledged.',
+};
+
+/** `damage_named` of a check `damage_named checksum`. */
+function checkOf(facet: Facet): string {
+  return facet.text.split('"')[1]?.split(' ')[0] ?? '';
+}
+
 function advice({ trial, facet }: Ground): string {
   const { target, expect } = trial;
   const fault = trial.fault ?? 'this fault';
@@ -80,6 +107,8 @@ function advice({ trial, facet }: Ground): string {
       return `Look at the causes of the restarts of ${target}: one signal alone may not restart a kernel that still passes its functional probe.`;
     case 'lost messages':
       return 'Follow the first lost message from its acceptance: what the bus has accepted must be handled, rejected, expired or dead-lettered.';
+    case 'conservation':
+      return 'Compare the accounts of the bus (grace bus stats) with those of the workload, family by family: what one counts and the other does not is lost or counted twice.';
     case 'latency':
       return `Find what the neighbours waited for while ${fault} acted on ${target}: a shared queue, a shared core, or the cell's main thread.`;
     case 'playbook':
@@ -87,7 +116,10 @@ function advice({ trial, facet }: Ground): string {
         ? revise(run)
         : `Check the trigger of playbook ${expect?.playbook}: no run of it is in the journal for this incident.`;
     case 'check failed':
-      return `Repair what check ${facet.text.split('"')[1] ?? ''} looks at, or correct the check if the expectation is wrong.`;
+      return (
+        CHECK_ADVICE[checkOf(facet)] ??
+        `Repair what check ${facet.text.split('"')[1] ?? ''} looks at, or correct the check if the expectation is wrong.`
+      );
     case 'check unknown':
       return `Make check ${facet.text.split('"')[1] ?? ''} answerable: an unknown check can never be held.`;
     case 'undo not verified':

@@ -7,11 +7,13 @@ import { claim, evidence } from './marks.ts';
 const SHOWN = 5;
 
 /** Limits, memory and the ladder only where there were any; files always, for where a thread hung is the first question. */
-export function reaction({ limits, pressure, ladder, kept }: Reaction): string[] {
+export function reaction({ limits, pressure, ladder, record, backlog, kept }: Reaction): string[] {
   return [
     ...listed('Limits', limits),
     ...listed('Memory', pressure),
     ...listed('Beyond the thread', ladder),
+    ...listed('Record', record),
+    ...listed('Backlog', backlog),
     ...kept.flatMap(file),
   ];
 }

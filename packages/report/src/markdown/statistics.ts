@@ -3,6 +3,7 @@ import type { ReportModel } from '../model.ts';
 import { text } from '../text/escape.ts';
 import { table } from '../text/table.ts';
 import { count, duration, measured, percent, plural } from '../text/units.ts';
+import { agreement, COUNTERS, counterCells, sides } from './conservation.ts';
 
 const PICTURES: readonly [name: string, alt: string][] = [
   ['kernel-health.svg', 'State of each kernel over the time of the run'],
@@ -62,9 +63,34 @@ export function statistics(model: ReportModel, charts: readonly Chart[]): string
             count(trial.messages.lost),
           ]),
         ),
+    ...conservation(model),
     ...PICTURES.filter(([name]) => charts.some((chart) => chart.name === name)).map(
       ([name, alt]) => `![${alt}](${name})`,
     ),
     '---',
+  ];
+}
+
+/** What became of every message, from each side by itself: over the whole run, and in each trial. */
+function conservation({ totals, waves }: ReportModel): string[] {
+  const parts = [
+    ...(totals.conservation ? [{ name: 'whole run', of: totals.conservation }] : []),
+    ...waves.flatMap((wave) => wave.trials).flatMap(({ trial, conservation: of }) => (of ? [{ name: trial, of }] : [])),
+  ];
+  if (parts.length === 0) return [];
+  return [
+    '### Conservation of messages',
+    'Accepted = handled + rejected + expired + dead-lettered + waiting; what is left is lost. Stretches of trials that ran at the same time overlap; what waits is what waited at the end.',
+    table(
+      ['Stretch', 'Counted by', ...COUNTERS, 'Agreement'],
+      parts.flatMap(({ name, of }) =>
+        sides(of).map(([side, counters], at) => [
+          at === 0 ? text(name) : '',
+          side,
+          ...counterCells(counters),
+          at === 0 ? agreement(of) : '',
+        ]),
+      ),
+    ),
   ];
 }

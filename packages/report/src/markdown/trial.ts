@@ -2,6 +2,7 @@ import { type TrialFacts, VERDICT_MARK } from '../model.ts';
 import { code, text } from '../text/escape.ts';
 import { table } from '../text/table.ts';
 import { count, duration, instant, list, measured, observed, plural } from '../text/units.ts';
+import { agreement, countersLine, sides } from './conservation.ts';
 import type { Style } from './marks.ts';
 import { answer, claim, evidence, sign } from './marks.ts';
 import { reaction } from './reaction.ts';
@@ -72,7 +73,7 @@ function instants(facts: TrialFacts): string {
 }
 
 function consequences(facts: TrialFacts): string {
-  const { messages, latency } = facts;
+  const { messages, conservation, latency } = facts;
   const detectors = facts.detections.map(
     ({ method, afterMs }) => `${method}${afterMs === null ? '' : ` after ${duration(afterMs)}`}`,
   );
@@ -87,7 +88,12 @@ function consequences(facts: TrialFacts): string {
     ...reaction(facts.reaction),
     `- Collateral restarts: ${facts.collateralRestarts.length === 0 ? 'none' : facts.collateralRestarts.map(code).join(', ')}`,
     `- Escalated: ${facts.escalated ? `yes${evidence(facts.incidents.filter((incident) => incident.escalated !== null).flatMap((incident) => incident.evidence))}` : 'no'}`,
-    `- Messages: accepted ${count(messages.accepted)}, handled ${count(messages.handled)}, rejected ${count(messages.rejected)}, expired ${count(messages.expired)}, dead-lettered ${count(messages.deadLettered)}, waiting ${count(messages.waiting)}, **lost ${count(messages.lost)}**`,
+    ...(conservation === undefined
+      ? [`- Messages: ${countersLine(messages)}`]
+      : [
+          ...sides(conservation).map(([side, counters]) => `- Messages (${side}): ${countersLine(counters)}`),
+          `- Conservation: ${agreement(conservation)}`,
+        ]),
     `- Neighbours' p99: quiet ${duration(latency.quietP99Ms)}, during ${duration(latency.duringP99Ms)}${facts.expect ? ` (allowed: ${count(facts.expect.latencyFactor)} times quiet plus ${duration(facts.expect.latencySlackMs)})` : ''}`,
     `- Runner late by at most: ${duration(facts.runnerLagMsMax)}${facts.timedOut === true ? '; the trial timed out' : ''}`,
     `- Evidence: ${facts.evidence.length === 0 ? 'none named' : facts.evidence.map(text).join(', ')}; records #${facts.records.from} to #${facts.records.to}`,

@@ -115,7 +115,7 @@ export function createAgent(parts: AgentParts): Agent {
         plan,
         order,
         wiring.birthWire(order),
-        id === BROKER ? wiring.brokerBirth() : null,
+        id === BROKER ? wiring.brokerBirth(order.acl) : null,
         {
           onMessage: (message) => listen(() => thread, message),
           onExit: (code, error, expected) => {

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
-import { type BrokerBirth, type BusWire, HOME, type KernelOrder, type SystemPlan } from '@grace/contracts';
+import {
+  type AclDocument,
+  type BrokerBirth,
+  type BusWire,
+  HOME,
+  type KernelOrder,
+  type SystemPlan,
+} from '@grace/contracts';
 import type { ThreadHandle } from './thread-handle.ts';
 
 export const BROKER = 'message_bus';
@@ -13,7 +20,8 @@ export const BROKER = 'message_bus';
 export interface BusWiring {
   /** The wire a new thread is born with; null when it gets one once the broker is here. */
   birthWire(order: KernelOrder): BusWire | null;
-  brokerBirth(): BrokerBirth;
+  /** `acl`: the access rules in force, where they are not the plan's. */
+  brokerBirth(acl: AclDocument | undefined): BrokerBirth;
   /** Called when a thread was made. */
   joined(thread: ThreadHandle): void;
   /** The broker is to be found in this cell from now on. */
@@ -50,12 +58,12 @@ export function createBusWiring(plan: SystemPlan, cell: string, threads: () => I
       if (order.manifest.id === BROKER || brokerCell === cell) return null;
       return { kind: 'socket', path: socket, token: order.busToken };
     },
-    brokerBirth() {
+    brokerBirth(acl) {
       const { muteThreshold, muteWindowMs, mutePeriodMs, mutePeriodMaxMs, maxPayloadBytes } = plan.settings;
       return {
         socket,
         key: new Uint8Array(readFileSync(join(plan.home, HOME.busKey))),
-        acl: plan.acl,
+        acl: acl ?? plan.acl,
         mute: {
           enabled: plan.safeguards.mute,
           threshold: muteThreshold,

@@ -32,7 +32,8 @@ const agent: Agent = createAgent({
   cell,
   logs,
   notice(name, data) {
-    if (!channel?.notice(name, data)) missed.keep(name, data);
+    if (channel?.notice(name, data)) missed.wrote(name, data);
+    else missed.keep(name, data);
   },
   ask: (method, params, deadlineMs) =>
     channel
@@ -76,6 +77,7 @@ async function stayConnected(): Promise<void> {
       if (error instanceof GraceError && error.code === 'PROTOCOL') break;
     }
     channel = undefined;
+    missed.lost();
     if (performance.now() - lostAt > plan.settings.orphanMs) break;
     await new Promise((resolve) => setTimeout(resolve, REDIAL_MS));
   }

@@ -30,3 +30,21 @@ test('what could not be delivered goes before what came since', () => {
     [exit(1), exit(2)],
   );
 });
+
+test('the end of a thread that a dying supervisor may not have read is told again, and nothing else is', () => {
+  let nowMono = 0;
+  const missed = createMissed(() => nowMono);
+  missed.wrote('kernel.exit', exit(1));
+  nowMono = 5000;
+  missed.wrote('kernel.report', { n: 2 });
+  missed.wrote('kernel.exit', exit(3));
+  nowMono = 5100;
+  missed.keep('kernel.report', { n: 4 });
+  missed.lost();
+  assert.deepEqual(
+    missed.take().notices.map(({ data }) => data),
+    [exit(3), { n: 4 }],
+  );
+  missed.lost();
+  assert.deepEqual(missed.take().notices, []);
+});

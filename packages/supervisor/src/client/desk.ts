@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { GraceError, HOME, type ProfileKind, type StatusDocument, type SystemPlan } from '@grace/contracts';
 import { type Channel, signBusToken } from '@grace/control';
 import type { KernelRecord } from '../core/state.ts';
+import type { RulesInForce } from '../home/access-rules.ts';
 import type { createIncidentFold } from '../journal/incident-fold.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Loop } from '../loop.ts';
+import { createAclDesk } from './acl-desk.ts';
 import type { FaultDesk } from './fault-desk.ts';
 import { createHandDesk } from './hand-desk.ts';
 import type { Desk } from './methods.ts';
@@ -15,6 +17,7 @@ export interface DeskParts {
   journal: Journal;
   incidents: ReturnType<typeof createIncidentFold>;
   busKey: Uint8Array;
+  rules: RulesInForce;
   faults: FaultDesk;
   channel(cell: string): Channel | undefined;
   status(): StatusDocument;
@@ -51,6 +54,9 @@ export function createDesk(parts: DeskParts): Desk {
     return { ready: kernels.length - failed.length, total: kernels.length, ms: loop.state.readyMs ?? 0, failed };
   };
 
+  const call: Desk['call'] = async ({ kernel, verb, input, from }, deadlineMs) =>
+    await online(kernel).channel.request('kernel.call', { kernel, verb, input, from, deadlineMs }, deadlineMs);
+
   return {
     version: plan.version,
     armed: plan.armed,
@@ -74,9 +80,8 @@ export function createDesk(parts: DeskParts): Desk {
       );
       return { ok: true, ms: Math.round((performance.now() - asked) * 10) / 10, detail };
     },
-    async call({ kernel, verb, input, from }, deadlineMs) {
-      return await online(kernel).channel.request('kernel.call', { kernel, verb, input, from, deadlineMs }, deadlineMs);
-    },
+    call,
+    reload: createAclDesk({ rules: parts.rules, loop, journal, call }),
     verbs: (kernel) => record(kernel).verbs,
     incidents(id) {
       if (id === undefined) return incidents.list();
@@ -96,8 +101,8 @@ export function createDesk(parts: DeskParts): Desk {
     token(principal) {
       if (loop.state.kernels[principal])
         throw new GraceError('FORBIDDEN', `"${principal}" is a kernel; nobody else may speak as it`);
-      if (!Object.hasOwn(plan.acl.principals, principal) || principal === 'supervisor') {
-        const known = Object.keys(plan.acl.principals).filter(
+      if (!Object.hasOwn(parts.rules.acl.principals, principal) || principal === 'supervisor') {
+        const known = Object.keys(parts.rules.acl.principals).filter(
           (name) => name !== 'supervisor' && !loop.state.kernels[name],
         );
         throw new GraceError(

@@ -15,11 +15,12 @@ import type { Channel } from '@grace/control';
 import type { CoreEvent } from '../core/events.ts';
 import type { CoreState } from '../core/state.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { DrillAuthority } from './drill-authority.ts';
 
 /** Drill permits and fault leases of an armed system. Leases are held by the targets; the desk checks, passes on and writes down. */
 export interface FaultDesk {
-  permit(input: { holder: string; faults: FaultKind[]; durationMs: number }): DrillPermit;
-  revoke(id: string): void;
+  permit(input: { holder: string; faults: FaultKind[]; durationMs: number }): Promise<DrillPermit>;
+  revoke(id: string): Promise<void>;
   apply(lease: FaultLease): Promise<{ appliedMono: number }>;
   renew(id: string): Promise<{ active: boolean }>;
   undo(id: string): Promise<{ verified: boolean }>;
@@ -39,6 +40,8 @@ export function createFaultDesk(parts: {
   state(): CoreState;
   channel(cell: string): Channel | undefined;
   emit(event: CoreEvent): void;
+  /** Null: the system has no governance, and booting it armed is the permission. */
+  authority: DrillAuthority | null;
 }): FaultDesk {
   const permits = new Map<string, DrillPermit>();
   const leases = new Map<string, { lease: FaultLease; cell: string }>();
@@ -121,26 +124,36 @@ export function createFaultDesk(parts: {
   };
 
   return {
-    permit(input) {
+    async permit(input) {
       requireArmed();
       const { holder, faults, durationMs } = input;
       if (!(durationMs > 0 && durationMs <= PERMIT_MAX_MS))
         throw new GraceError('BAD_INPUT', `a permit lasts from 1 to ${PERMIT_MAX_MS} ms, not ${durationMs}`);
+      const untilMono = parts.clock.monoMs() + durationMs;
+      const granted = await parts.authority?.grant(input);
       const permit: DrillPermit = {
-        id: `permit-${randomUUID()}`,
+        id: granted?.id ?? `permit-${randomUUID()}`,
         holder,
         faults,
-        untilMono: parts.clock.monoMs() + durationMs,
-        issuer: 'armed boot',
+        untilMono,
+        issuer: granted ? 'governance' : 'armed boot',
       };
       permits.set(permit.id, permit);
       parts.journal.append({ name: 'drill:permit', data: permit });
       return permit;
     },
-    revoke(id) {
+    async revoke(id) {
       requireArmed();
-      if (!permits.delete(id)) throw new GraceError('NOT_FOUND', `there is no drill permit ${id}`);
+      const permit = permits.get(id);
+      if (!permit) throw new GraceError('NOT_FOUND', `there is no drill permit ${id}`);
+      permits.delete(id);
       parts.journal.append({ name: 'drill:revoke', data: { id } });
+      if (permit.issuer !== 'governance') return;
+      // Revoked here it is, whether or not governance can write it down; there it ends at its time.
+      await parts.authority?.end(id).catch((error: Error) => {
+        const what = `governance could not be told that drill permit ${id} was revoked: ${error.message}`;
+        parts.journal.append({ name: 'system:trouble', data: { what } });
+      });
     },
     async apply(lease) {
       requireArmed();

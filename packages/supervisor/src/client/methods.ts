@@ -1,4 +1,5 @@
 import {
+  type AclDocument,
   type AnyDraft,
   type ClientMethods,
   didYouMean,
@@ -10,6 +11,7 @@ import {
   RUNNER_EVENTS,
   type StatusDocument,
 } from '@grace/contracts';
+import { checkAcl } from './acl-shape.ts';
 import type { FaultDesk } from './fault-desk.ts';
 
 /** What the supervisor gives the clients of its socket. */
@@ -50,6 +52,8 @@ export interface Desk {
   last(): number;
   append(draft: AnyDraft): number;
   token(principal: string): { socket: string; token: string };
+  /** @throws GraceError `CONFIG_INVALID` when the broker refuses them; the rules before stay */
+  reload(acl: AclDocument, by: string, deadlineMs: number): Promise<ClientMethods['bus.reload']['result']>;
   faults: FaultDesk;
 }
 
@@ -140,7 +144,7 @@ export function createClientMethods(
           ...params,
           kernel: kernelId(params.kernel),
           verb: text(params.verb, 'verb'),
-          from: text(params.from, 'from'),
+          from: outsider(params.from),
         },
         deadlineMs,
       ),
@@ -166,14 +170,15 @@ export function createClientMethods(
       }
       return { last };
     },
+    'bus.reload': (params, deadlineMs) => desk.reload(checkAcl(params.acl), text(params.by, 'by'), deadlineMs),
     'bus.token': (params) => desk.token(text(params.principal, 'principal')),
     'drill.permit'(params) {
       runnerOnly('drill.permit');
       return desk.faults.permit(params);
     },
-    'drill.revoke'(params) {
+    async 'drill.revoke'(params) {
       runnerOnly('drill.revoke');
-      desk.faults.revoke(text(params.id, 'id'));
+      await desk.faults.revoke(text(params.id, 'id'));
       return {};
     },
     'fault.apply'(params) {
@@ -204,6 +209,12 @@ export function createClientMethods(
 function text(value: unknown, name: string): string {
   if (typeof value === 'string' && value.length > 0 && value.length < 10_000) return value;
   throw new GraceError('BAD_INPUT', `${name}: expected a text, got ${JSON.stringify(value)}`);
+}
+
+/** Some verbs answer the supervisor alone. */
+function outsider(from: unknown): string {
+  if (from !== 'supervisor') return text(from, 'from');
+  throw new GraceError('FORBIDDEN', 'no client may call as the supervisor');
 }
 
 function number(value: unknown, name: string, min: number, max: number): number {

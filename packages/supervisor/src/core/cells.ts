@@ -1,5 +1,4 @@
 import { EXIT_STORAGE_FULL, hasThread } from '@grace/contracts';
-import { forgetMutes } from './bus-guard.ts';
 import type { Draft } from './draft.ts';
 import { closeIncident, hasOpen, openIncident } from './incidents.ts';
 import { settleDown, startFailed } from './restart.ts';
@@ -58,7 +57,6 @@ export function cellExit(
   }
   endSilence(draft, id);
   for (const [kernel, record] of down) {
-    if (kernel === 'message_bus') forgetMutes(draft);
     // What happened to one before it may have settled this one too.
     if (!hasThread(record.state) && record.thread === 'none' && record.state !== 'waiting') continue;
     // The one that was being taken down keeps its own cause; the others were only in the same process.

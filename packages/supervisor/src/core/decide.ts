@@ -1,5 +1,6 @@
 import { adoptCell } from './adopt.ts';
-import { takeDenied, takeMuted, takeUnmuted } from './bus-guard.ts';
+import { takeBacklog } from './backlog.ts';
+import { takeBalanced, takeDenied, takeMuted, takeUnbalanced, takeUnmuted } from './bus-guard.ts';
 import { cellExit } from './cells.ts';
 import { Draft } from './draft.ts';
 import type { Command, CoreEvent } from './events.ts';
@@ -8,6 +9,7 @@ import { hasOpen, openIncident } from './incidents.ts';
 import { noteCondition, takeSample } from './judgement.ts';
 import { threadStuck } from './ladder.ts';
 import { laterProbe } from './probe-answer.ts';
+import { takeRecordDamaged, takeRecordRepaired } from './record.ts';
 import { goDown, settleDown, startFailed } from './restart.ts';
 import { takeMachine } from './saturation.ts';
 import { takeInspection } from './silence.ts';
@@ -103,10 +105,25 @@ function apply(draft: Draft, event: CoreEvent): void {
       takeDenied(draft, event.principal, event.count, event.windowMs, event.threshold);
       return;
     case 'muted':
-      takeMuted(draft, event.principal, event.denied, event.periodMs);
+      takeMuted(draft, event);
       return;
     case 'unmuted':
       takeUnmuted(draft, event.principal);
+      return;
+    case 'backlog':
+      takeBacklog(draft, event);
+      return;
+    case 'record-damaged':
+      takeRecordDamaged(draft, event.damaged);
+      return;
+    case 'record-repaired':
+      takeRecordRepaired(draft, event.repaired);
+      return;
+    case 'unbalanced':
+      takeUnbalanced(draft, event.evidence);
+      return;
+    case 'balanced':
+      if (event.unbalanced === 0) takeBalanced(draft);
       return;
     case 'correlate':
       for (const id of event.kernels) {

@@ -1,4 +1,12 @@
-import type { CellSample, CpuMethod, MemoryPressure, ThreadInventory, WireError } from '@grace/contracts';
+import type {
+  CellSample,
+  CpuMethod,
+  EventMap,
+  MemoryPressure,
+  ThreadInventory,
+  UnbalancedFamily,
+  WireError,
+} from '@grace/contracts';
 
 /** What happens to the core: everything from outside, already measured. */
 export type CoreEvent =
@@ -38,8 +46,13 @@ export type CoreEvent =
   | { t: 'sample'; sample: CellSample }
   | { t: 'machine'; busy: number; lagMs: number }
   | { t: 'denied'; principal: string; count: number; windowMs: number; threshold: number }
-  | { t: 'muted'; principal: string; denied: number; periodMs: number }
+  | { t: 'muted'; principal: string; denied: number; periodMs: number; ordered?: boolean }
   | { t: 'unmuted'; principal: string }
+  | { t: 'unbalanced'; evidence: UnbalancedFamily }
+  | { t: 'balanced'; unbalanced: number }
+  | ({ t: 'backlog' } & EventMap['bus:backlog'])
+  | { t: 'record-damaged'; damaged: EventMap['record:damaged'] }
+  | { t: 'record-repaired'; repaired: EventMap['record:repaired'] }
   /** A fault was injected on purpose; only its correlation is remembered, never that it is a drill. */
   | { t: 'correlate'; kernels: string[]; correlation: string | undefined }
   | { t: 'restart'; kernel: string; by: string; reason: string; correlation: string | undefined }

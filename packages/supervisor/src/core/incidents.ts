@@ -13,7 +13,10 @@ const TITLES: Record<IncidentKind, (subject: string) => string> = {
   cpu_overload: (subject) => `${subject} uses all the CPU it may`,
   memory_pressure: (subject) => `${subject} grows towards its memory limit`,
   flooding: (subject) => `${subject} produces more than it may`,
+  record_damaged: (subject) => `the record of ${subject} is not what was written`,
+  queue_backlog: (subject) => `more waits for ${subject} than it takes`,
   acl_violation: (subject) => `${subject} publishes what it may not`,
+  bus_unbalanced: () => 'the accounts of the bus do not add up',
   quarantine: (subject) => `${subject} is given up for now`,
 };
 
@@ -28,7 +31,10 @@ const SEVERITY: Record<IncidentKind, 'low' | 'moderate' | 'high' | 'critical'> =
   cpu_overload: 'moderate',
   memory_pressure: 'high',
   flooding: 'moderate',
+  record_damaged: 'high',
+  queue_backlog: 'moderate',
   acl_violation: 'moderate',
+  bus_unbalanced: 'high',
   quarantine: 'critical',
 };
 

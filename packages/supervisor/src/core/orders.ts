@@ -7,7 +7,9 @@ import { move } from './lifecycle.ts';
  * that is being taken comes before it, and has its own time.
  */
 const TERMINATE_MS = 600;
-/** On a full machine an agent that is late itself is not a thread that cannot be ended, and its mates must not pay for the difference, ms. */
+/** On a full machine everything takes longer, also what can be ended, ms. */
+const TERMINATE_FULL_MS = 1500;
+/** An agent that is late itself is not a thread that cannot be ended, and its mates must not pay for the difference, ms. */
 export const TERMINATE_LONGEST_MS = 3000;
 /** How long ago the machine may have been full for that, ms; and how late an agent may be, ms. */
 const JUST_FULL_MS = 2000;
@@ -16,7 +18,8 @@ const LATE_AGENT_MS = 100;
 export function terminateDeadlineMs(draft: Draft, cell: string): number {
   const late = (draft.cell(cell).sample?.agentLagMs ?? 0) > LATE_AGENT_MS;
   const full = draft.now - draft.state.machine.fullMono < JUST_FULL_MS;
-  return late || full ? TERMINATE_LONGEST_MS : TERMINATE_MS;
+  if (late) return TERMINATE_LONGEST_MS;
+  return full ? TERMINATE_FULL_MS : TERMINATE_MS;
 }
 
 /** The kernel finishes what it holds, and goes down by `cause`. */

@@ -1,4 +1,5 @@
 import { hasThread, type KernelManifest, type WireError } from '@grace/contracts';
+import { forgetBacklogs } from './backlog.ts';
 import { type DownCause, FREE_OF_CHARGE, familyOf, INCURABLE } from './causes.ts';
 import type { Draft } from './draft.ts';
 import { openIncident } from './incidents.ts';
@@ -37,6 +38,7 @@ export function settleDown(draft: Draft, id: string, reason: string): void {
   kernel.tid = null;
   kernel.thread = 'none';
   kernel.probe.inFlight = false;
+  if (id === 'message_bus') forgetBacklogs(draft);
   if (kernel.after === 'quarantine' && draft.state.phase !== 'stopping') {
     giveUp(draft, id, 0, kernel.reason ?? reason);
     return;

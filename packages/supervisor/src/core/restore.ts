@@ -50,7 +50,7 @@ function take(fold: Fold, record: AnyRecord): void {
       if (record.cell !== undefined) takeCell(fold, record, record.cell);
       return;
     case 'bus:muted':
-      state.mutes[record.data.principal] = { denied: record.data.denied, incident: record.data.incident ?? '' };
+      takeMute(state, record);
       return;
     case 'bus:unmuted':
       delete state.mutes[record.data.principal];
@@ -64,6 +64,19 @@ function take(fold: Fold, record: AnyRecord): void {
     default:
       if (kernel) takeKernel(fold, record, kernel);
   }
+}
+
+/** As `takeMuted` does. The incident it opens, if it opens one, is written after it: `awaitCells` finds it. */
+function takeMute({ mutes, incidents }: CoreState, { data, monoMs }: Extract<AnyRecord, { name: 'bus:muted' }>): void {
+  const open = Object.values(incidents).some(
+    ({ kind, subject }) => kind === 'acl_violation' && subject === data.principal,
+  );
+  if (data.by !== undefined && !open) return;
+  mutes[data.principal] = {
+    denied: data.denied,
+    incident: data.incident ?? '',
+    untilMono: monoMs + data.periodMs,
+  };
 }
 
 function takeKernel(fold: Fold, record: AnyRecord, kernel: KernelRecord): void {
@@ -222,7 +235,8 @@ function awaitCells(state: CoreState, plan: Pick<SystemPlan, 'settings'>, now: n
     const open = Object.values(state.incidents).find(
       (one) => one.kind === 'acl_violation' && one.subject === principal,
     );
-    state.mutes[principal] = { ...mute, incident: open?.id ?? mute.incident };
+    if (open) state.mutes[principal] = { ...mute, incident: open.id };
+    else delete state.mutes[principal];
   }
   return state;
 }

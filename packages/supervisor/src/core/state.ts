@@ -31,7 +31,8 @@ export interface CoreState {
   incidents: Record<string, OpenIncident>;
   /** `fullMono`: when every core was last seen busy. */
   machine: { busy: number; since: number; lagMs: number; fullMono: number };
-  mutes: Record<string, { denied: number; incident: string }>;
+  /** `untilMono`: when its end must have been told at the latest; the broker may have died with it. */
+  mutes: Record<string, { denied: number; incident: string; untilMono: number }>;
 }
 
 export type CoreSettings = Pick<SystemSettings, 'cellMemoryBytes' | 'overloadAfterMs' | 'overloadCpu' | 'solitaryMs'>;

@@ -40,7 +40,8 @@ export async function takeHome(plan: SystemPlan, clock: Clock, resume = false): 
   let living: FormerCell[] = [];
   const leave = async (): Promise<void> => {
     await journal?.close();
-    for (const file of [HOME.busKey, HOME.busSocket, HOME.plan]) rmSync(join(plan.home, file), { force: true });
+    for (const file of [HOME.busKey, HOME.busSocket, HOME.acl, HOME.plan])
+      rmSync(join(plan.home, file), { force: true });
     rmSync(join(plan.home, HOME.cells), { recursive: true, force: true });
     lock.release();
   };
@@ -52,7 +53,9 @@ export async function takeHome(plan: SystemPlan, clock: Clock, resume = false): 
     for (const folder of [HOME.logs, HOME.state]) mkdirSync(join(plan.home, folder), { recursive: true, mode: 0o700 });
     living = livingCells(plan.home);
     journal = await openJournal(join(plan.home, HOME.journal), clock);
-    const records = living.length > 0 || resume ? await journal.sinceBoot() : [];
+    // A journal with records missing does not say enough to go on with.
+    const isWhole = journal.repaired?.action !== 'sealed';
+    const records = isWhole && (living.length > 0 || resume) ? await journal.sinceBoot().catch(noneIfDamaged) : [];
     const former = mayGoOn(records, digest, clock, resume) ? { records, cells: living } : null;
     const busKey = former ? readBusKey(plan.home) : null;
     if (former && busKey) return { journal, busKey, digest, former, leave, handOn };
@@ -66,6 +69,12 @@ export async function takeHome(plan: SystemPlan, clock: Clock, resume = false): 
     await (living.length === 0 ? leave() : handOn());
     throw readable(error, plan.home);
   }
+}
+
+/** Damage in an older part of the journal costs what stood there, not the boot. */
+function noneIfDamaged(error: unknown): AnyRecord[] {
+  if (error instanceof GraceError && error.code === 'LEDGER_CORRUPT') return [];
+  throw error;
 }
 
 /** The plan lies there for a supervisor that cannot have the home, and will not be: it goes, unless another one lives by it. */

@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type AnyDraft, type AnyRecord, systemClock } from '@grace/contracts';
+import { openLedger } from '@grace/ledger';
 import { openJournal } from './journal.ts';
 
 const WRITER = fileURLToPath(new URL('../../test/fixtures/journal-writer.mjs', import.meta.url));
 const KILLS = 8;
 
 function folder(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'grace-journal-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
+  const root = mkdtempSync(join(tmpdir(), 'grace-journal-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  // Something of it lies beside it.
+  return join(root, 'journal');
 }
 
 const lag = (lagMs: number): AnyDraft => ({ name: 'system:lag', data: { lagMs } });
@@ -56,6 +58,66 @@ test(`what a follower has seen is in the journal after each of ${KILLS} kills, a
   );
   for (const record of seen) assert.deepEqual(records[record.seq - 1], record);
   assert.equal(journal.append(lag(1)).seq, records.length + 1);
+});
+
+test('that is damaged is sealed at open: what is whole stays readable, and no number is given again', async (t) => {
+  const dir = folder(t);
+  const home = join(dir, 'journal');
+  const first = await openJournal(home, systemClock);
+  first.append(boot(1));
+  for (let n = 0; n < 50; n++) first.append(lag(n));
+  await first.close();
+  const segment = join(home, readdirSync(home).find((name) => name.endsWith('.segment'))!);
+  const bytes = readFileSync(segment);
+  bytes[bytes.length - 60]! ^= 1;
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(segment, bytes);
+  const journal = await openJournal(home, systemClock);
+  t.after(() => journal.close());
+  assert.equal(journal.repaired?.action, 'sealed');
+  const seqs = (await journal.read(0, 1000)).map(({ seq }) => seq);
+  assert.equal(seqs.length, 49);
+  assert.ok(!seqs.includes(51));
+  assert.equal(journal.append(lag(0)).seq, 52);
+});
+
+test('that is damaged in an older segment near its end is sealed as well', async (t) => {
+  const dir = folder(t);
+  const ledger = await openLedger({ dir, segmentBytes: 1000 });
+  for (let seq = 1; seq <= 21; seq++) {
+    await ledger.append(JSON.stringify({ seq, wallMs: 1, monoMs: 1, ...lag(seq) }));
+  }
+  await ledger.close();
+  const segments = readdirSync(dir).filter((name) => name.endsWith('.segment'));
+  const older = join(dir, segments.sort().at(-2)!);
+  const bytes = readFileSync(older);
+  bytes[bytes.length - 60]! ^= 1;
+  writeFileSync(older, bytes);
+  const journal = await openJournal(dir, systemClock);
+  t.after(() => journal.close());
+  assert.equal(journal.repaired?.action, 'sealed');
+  assert.equal(journal.append(lag(0)).seq, 22);
+});
+
+test('that is set back to an older copy is known as such by what lies beside it', async (t) => {
+  const dir = folder(t);
+  const home = join(dir, 'journal');
+  const first = await openJournal(home, systemClock);
+  for (let n = 0; n < 5; n++) first.append(lag(n));
+  await first.close();
+  cpSync(home, join(dir, 'copy'), { recursive: true });
+  const second = await openJournal(home, systemClock);
+  for (let n = 0; n < 5; n++) second.append(lag(n));
+  await second.close();
+  rmSync(home, { recursive: true });
+  renameSync(join(dir, 'copy'), home);
+  const journal = await openJournal(home, systemClock);
+  t.after(() => journal.close());
+  assert.deepEqual(
+    journal.repaired?.problems.map(({ kind }) => kind),
+    ['rolled-back'],
+  );
+  assert.equal(journal.append(lag(0)).seq, 11);
 });
 
 test('since the boot is read back from the last one, however long ago it was', async (t) => {

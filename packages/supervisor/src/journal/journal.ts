@@ -1,5 +1,5 @@
 import { type AnyDraft, type AnyRecord, type Clock, GraceError } from '@grace/contracts';
-import { type Ledger, openLedger, readLedger } from '@grace/ledger';
+import { type Ledger, openLedger, type Repair, readLedger, repairLedger } from '@grace/ledger';
 
 /** The system's one record of events. Every other view is a fold over it. */
 export interface Journal {
@@ -12,6 +12,8 @@ export interface Journal {
   subscribe(listener: (record: AnyRecord) => void): () => void;
   /** Set when the disk refused records; service goes on, and it is said. */
   readonly refused: number;
+  /** What was wrong with it at open, and what was done about it; null: nothing was. */
+  readonly repaired: Repair | null;
   close(): Promise<void>;
 }
 
@@ -24,13 +26,14 @@ const MEMORY = 20_000;
 /**
  * Opens the journal of a home. A record has its number and is with the operating system before anybody is told of it, so the end of this
  * process loses none and no number is given twice; the disk follows by group commit, and decisions never wait for it.
- * A disk that refuses (full, broken) costs records on disk, never supervision; `refused` counts them.
+ * A disk that refuses (full, broken) costs records on disk, never supervision; `refused` counts them. A journal that is damaged is sealed,
+ * and a new epoch of it begun: `repaired` says so, and a system boots whatever became of its past.
  */
 export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
-  const ledger: Ledger = await openLedger({ dir, groupCommitMs: 5, writeThrough: true });
+  const { ledger, seq: last, repaired } = await openWhole(dir);
   const listeners = new Set<(record: AnyRecord) => void>();
   let recent: AnyRecord[] = [];
-  let seq = await lastSeq(dir, ledger);
+  let seq = last;
   let refused = 0;
   return {
     get last() {
@@ -39,6 +42,7 @@ export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
     get refused() {
       return refused;
     },
+    repaired,
     append(draft) {
       seq++;
       const record = {
@@ -91,14 +95,38 @@ export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
   };
 }
 
-/** A ledger holds entries of its own besides (a recovery is one), so its numbers are not ours. */
+/** An open does not walk older segments; where the end of the journal reaches into a damaged one, that is sealed too. */
+async function openWhole(dir: string): Promise<{ ledger: Ledger; seq: number; repaired: Repair | null }> {
+  const place = { dir, outerHead: `${dir}.head` };
+  const open = () => openLedger({ ...place, groupCommitMs: 5, writeThrough: true, onDamage: 'repair' });
+  const ledger = await open();
+  try {
+    return { ledger, seq: await lastSeq(dir, ledger), repaired: ledger.repaired };
+  } catch (error) {
+    await ledger.close();
+    if (!(error instanceof GraceError) || error.code !== 'LEDGER_CORRUPT') throw error;
+    const repaired = await repairLedger(place, { by: 'supervisor', reason: error.message });
+    const again = await open();
+    return { ledger: again, seq: await lastSeq(dir, again), repaired };
+  }
+}
+
+/**
+ * A ledger holds entries of its own besides (a recovery is one), so its numbers are not ours. Records that are lost had numbers too, and
+ * those are not given again.
+ */
 async function lastSeq(dir: string, ledger: Ledger): Promise<number> {
-  const from = Math.max(1, ledger.last.seq - 10);
-  let last = 0;
-  for await (const entry of readLedger(dir, from, 100)) last = Math.max(last, parseRecord(entry.payload)?.seq ?? 0);
-  if (last === 0 && ledger.last.seq > 11)
-    throw new GraceError('LEDGER_CORRUPT', `the journal in ${dir} holds no records that can be read`);
-  return last;
+  const end = ledger.last.seq;
+  for (let back = 10; ; back *= 10) {
+    const from = Math.max(1, end - back);
+    let found = { at: 0, seq: 0, own: 0 };
+    for await (const entry of readLedger(dir, from, Number.MAX_SAFE_INTEGER)) {
+      const record = parseRecord(entry.payload);
+      if (record) found = { at: entry.seq, seq: Math.max(found.seq, record.seq), own: 0 };
+      else if (entry.kind !== 'data') found.own++;
+    }
+    if (found.at > 0 || from === 1) return found.seq + end - found.at - found.own;
+  }
 }
 
 function parseRecord(payload: Uint8Array): AnyRecord | undefined {

@@ -1,7 +1,7 @@
-import type { BusStatistics, BusTotals, Clock, MutedPrincipal } from '@grace/contracts';
+import type { BusStatistics, Clock, StatusDocument } from '@grace/contracts';
 import type { Desk } from '../client/methods.ts';
 
-export type BusCounters = BusTotals & { muted: MutedPrincipal[] };
+export type BusCounters = StatusDocument['bus'];
 
 const EVERY_MS = 1000;
 const DEADLINE_MS = 800;
@@ -17,6 +17,8 @@ export function createBusCounters(clock: Clock, read: Desk['call']): { readonly 
     waiting: 0,
     denied: 0,
     muted: [],
+    violations: [],
+    unbalanced: [],
   };
   let asking = false;
   let askedMono = 0;
@@ -31,9 +33,7 @@ export function createBusCounters(clock: Clock, read: Desk['call']): { readonly 
       read({ kernel: 'message_bus', verb: 'stats', input: {}, from: 'supervisor' }, DEADLINE_MS)
         .then(
           (value) => {
-            const { accepted, handled, rejected, expired, deadLettered, waiting, denied, muted } =
-              value as BusStatistics;
-            last = { accepted, handled, rejected, expired, deadLettered, waiting, denied, muted };
+            last = countersOf(value as BusStatistics);
           },
           // A broker that does not answer is the judgement's matter, not this reading's.
           () => {},
@@ -43,4 +43,20 @@ export function createBusCounters(clock: Clock, read: Desk['call']): { readonly 
         });
     },
   };
+}
+
+/** What the status says of them. */
+function countersOf(statistics: BusStatistics): BusCounters {
+  const { accepted, handled, rejected, expired, deadLettered, waiting, denied, muted, unbalanced } = statistics;
+  const violations = Object.entries(statistics.principals)
+    .filter(([, one]) => one.denied > 0 || one.mutedUntilMono !== null || one.level > 0)
+    .map(([principal, { denied, lastSubject, mutedUntilMono, level }]) => ({
+      principal,
+      denied,
+      lastSubject,
+      mutedUntilMono,
+      level,
+    }))
+    .sort((a, b) => b.denied - a.denied);
+  return { accepted, handled, rejected, expired, deadLettered, waiting, denied, muted, violations, unbalanced };
 }

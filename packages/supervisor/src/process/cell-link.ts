@@ -50,7 +50,14 @@ function takeReport(parts: CellLinkParts, kernel: string, event: AnyDraft): void
   if (event.name === 'bus:denied') {
     const { principal, count, sinceMs } = event.data;
     parts.emit({ t: 'denied', principal, count, windowMs: sinceMs, threshold: parts.plan.settings.muteThreshold });
-  } else if (event.name === 'bus:muted') parts.emit({ t: 'muted', ...event.data });
+  } else if (event.name === 'bus:muted') {
+    const { principal, denied, periodMs, by } = event.data;
+    parts.emit({ t: 'muted', principal, denied, periodMs, ordered: by !== undefined });
+  } else if (event.name === 'bus:backlog') parts.emit({ t: 'backlog', ...event.data });
+  else if (event.name === 'record:damaged') parts.emit({ t: 'record-damaged', damaged: event.data });
+  else if (event.name === 'record:repaired') parts.emit({ t: 'record-repaired', repaired: event.data });
+  else if (event.name === 'bus:unbalanced') parts.emit({ t: 'unbalanced', evidence: event.data });
+  else if (event.name === 'bus:balanced') parts.emit({ t: 'balanced', unbalanced: event.data.unbalanced });
   else if (event.name === 'bus:unmuted') parts.emit({ t: 'unmuted', principal: event.data.principal });
 }
 

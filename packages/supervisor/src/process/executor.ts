@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type CellMethods, GraceError, type SystemPlan, toWireError } from '@grace/contracts';
+import { type AclDocument, type CellMethods, GraceError, type SystemPlan, toWireError } from '@grace/contracts';
 import { type Channel, signBusToken } from '@grace/control';
 import type { Command, CoreEvent } from '../core/events.ts';
 import type { CoreState } from '../core/state.ts';
@@ -15,6 +15,8 @@ export interface ExecutorParts {
   /** The connection of a cell's present incarnation. */
   channel(cell: string): Channel | undefined;
   state(): CoreState;
+  /** The access rules in force. */
+  acl(): AclDocument;
   emit(event: CoreEvent): void;
   broadcast(name: string, data: unknown): void;
   /** Keeps what there is to see. Nobody waits for it. */
@@ -85,6 +87,7 @@ export function createExecutor(parts: ExecutorParts): (command: Command) => void
           busToken: signBusToken(identity, parts.busKey),
           armed: plan.armed,
           brokerCell: parts.state().kernels['message_bus']?.cell ?? '',
+          ...(kernel === 'message_bus' && { acl: parts.acl() }),
         };
         void ask(command.cell, 'kernel.spawn', order, LOAD_DEADLINE_MS, (result) => {
           if ('value' in result) {

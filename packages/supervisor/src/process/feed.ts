@@ -2,7 +2,7 @@ import type { AnyRecord } from '@grace/contracts';
 import type { Channel } from '@grace/control';
 
 /** Records the bus carries to kernels. Samples of the laboratory and the broker's own counters stay out: they would only make noise. */
-const CARRIED = /^(system|cell|kernel|incident|detector|playbook|drill|bus:muted|bus:unmuted)/;
+const CARRIED = /^(system|cell|kernel|incident|detector|playbook|drill|record|bus:muted|bus:unmuted|bus:backlog)/;
 const HELD = 2000;
 
 /**

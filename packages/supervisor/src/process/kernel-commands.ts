@@ -3,6 +3,10 @@ import type { Desk } from '../client/methods.ts';
 
 type Asked = SupervisorMethods['kernel.command']['params'];
 
+/** Journal records in one answer. */
+const JOURNAL_PAGE_MAX = 1000;
+const CALL_MAX_MS = 60_000;
+
 /** What kernels may ask of the supervisor when their manifest grants it; the grant is checked before. */
 export function createKernelCommands(desk: Desk): (asked: Asked, deadlineMs: number) => Promise<unknown> {
   return async ({ kernel: asker, command, input }, deadlineMs) => {
@@ -43,8 +47,30 @@ export function createKernelCommands(desk: Desk): (asked: Asked, deadlineMs: num
         const forMs = given['forMs'] === undefined || given['forMs'] === null ? null : Number(given['forMs']);
         return await desk.throttle(target(), { by: asker, cpu, forMs }, deadlineMs);
       }
+      case 'journal': {
+        const after = whole(given['after'], 'after', 0, Number.MAX_SAFE_INTEGER);
+        const limit = whole(given['limit'], 'limit', 1, JOURNAL_PAGE_MAX);
+        return { ...(await desk.read({ after, limit })), end: desk.last() };
+      }
+      case 'verbs':
+        return desk.verbs(target());
+      case 'call': {
+        // Never as itself under another's name: whoever it vouches for carries its own name first.
+        const as = text('as') ?? '';
+        if (!/^[a-z][a-z0-9_-]{0,63}$/.test(as))
+          throw new GraceError('BAD_INPUT', `as: expected the name of a principal, got ${JSON.stringify(given['as'])}`);
+        return await desk.call(
+          { kernel: target(), verb: text('verb') ?? '', input: given['input'], from: `${asker}:${as}` },
+          Math.min(deadlineMs, whole(given['deadlineMs'], 'deadlineMs', 1, CALL_MAX_MS)),
+        );
+      }
       default:
         throw new GraceError('FORBIDDEN', `the supervisor has no command "${String(command)}" for kernels`);
     }
   };
+}
+
+function whole(value: unknown, name: string, min: number, max: number): number {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
+  throw new GraceError('BAD_INPUT', `${name}: expected a whole number from ${min} to ${max}, got ${String(value)}`);
 }

@@ -1,8 +1,6 @@
 import {
-  type BusTotals,
   hasThread,
   type KernelStatus,
-  type MutedPrincipal,
   type StatusDocument,
   type SystemPlan,
   type ThreadSample,
@@ -16,7 +14,7 @@ export interface StatusParts {
   plan: SystemPlan;
   state: CoreState;
   now: number;
-  bus: BusTotals & { muted: MutedPrincipal[] };
+  bus: StatusDocument['bus'];
   lagMsMax: number;
   journalSeq: number;
   journalRefused: number;

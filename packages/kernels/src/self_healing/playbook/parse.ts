@@ -16,7 +16,10 @@ const INCIDENT_KINDS = Object.keys({
   cpu_overload: 1,
   memory_pressure: 1,
   flooding: 1,
+  queue_backlog: 1,
+  record_damaged: 1,
   acl_violation: 1,
+  bus_unbalanced: 1,
   quarantine: 1,
 } satisfies Record<IncidentKind, 1>) as [IncidentKind, ...IncidentKind[]];
 

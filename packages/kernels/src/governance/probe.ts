@@ -1,0 +1,86 @@
+import { GraceError } from '@grace/contracts';
+import type { KernelContext } from '@grace/kernel-sdk';
+import type { CedarHost } from './engine/cedar.ts';
+import { createEngine, decideOnce } from './engine/engine.ts';
+import type { Question } from './engine/question.ts';
+import type { Governor } from './governor.ts';
+import type { PolicySet } from './policies/policy-set.ts';
+
+const KEY = 'probe';
+const SCHEMA = `
+entity Role;
+entity Principal in [Role] { tier: String, kind: String };
+entity Probe;
+action probe appliesTo { principal: [Principal], resource: [Probe], context: { approved: Bool } };
+`;
+const POLICIES = {
+  all: 'permit (principal, action == Action::"probe", resource);',
+  never: 'forbid (principal, action == Action::"probe", resource == Probe::"forbidden");',
+  asked: 'forbid (principal, action == Action::"probe", resource == Probe::"asked") unless { context.approved };',
+};
+/** Written out as `compilePolicies` would make it: each start would pay for that. */
+const FIXED: PolicySet = {
+  version: 'probe',
+  files: [],
+  settings: { approvalRequired: true, defaultTier: 'propose', principals: {} },
+  schema: SCHEMA,
+  policies: POLICIES,
+  notes: {},
+  actions: { probe: { resource: 'Probe', fields: {} } },
+};
+const EXPECTED = { permitted: 'permit all', forbidden: 'forbid never', asked: 'needs_approval asked' };
+
+/**
+ * Governance's job once, for real: fixed policies must permit, forbid and ask for an approval as they say; the engine in force must answer as
+ * the policies in the store say when they are read and parsed anew; and what is decided must reach the disk.
+ */
+export function createProbe(
+  ctx: KernelContext,
+  host: CedarHost,
+  governor: Governor,
+): () => Promise<Record<string, unknown>> {
+  const { engine, versions, turns } = governor;
+  const fixed = createEngine(host, FIXED, 'probe');
+  const question = (resource: string): Question => ({
+    principal: 'governance',
+    action: 'probe',
+    resource,
+    context: {},
+  });
+  let number = 0;
+
+  return async () => {
+    for (const [resource, expected] of Object.entries(EXPECTED)) {
+      const { outcome, policies } = fixed.decide(question(resource));
+      const found = [outcome, ...policies].join(' ');
+      if (found !== expected) fail(`of fixed policies, "${resource}" was decided "${found}", not "${expected}"`);
+    }
+
+    const kept = versions.current();
+    if (!kept) return fail('the store has no policies');
+    if (kept.version !== engine.set.version)
+      fail(`policies ${engine.set.version} decide, the store has ${kept.version}`);
+    const live: string[] = [];
+    for (const resource of ['permitted', 'forbidden']) {
+      const [found, expected] = [engine.decide(question(resource)), decideOnce(host, kept, question(resource), false)];
+      if (JSON.stringify(found) !== JSON.stringify(expected)) {
+        fail(
+          `"${resource}" was decided "${found.outcome}" (${found.reason}), but the policies in the store say "${expected.outcome}" (${expected.reason})`,
+        );
+      }
+      live.push(found.outcome);
+    }
+
+    const mine = ++number;
+    await turns.take(() => ctx.store.set(KEY, [ctx.incarnation, mine]));
+    // Probes overlap: another may have written after this one.
+    const [incarnation, latest] = ctx.store.get<[number, number]>(KEY) ?? [];
+    if (incarnation !== ctx.incarnation || latest === undefined || latest < mine)
+      fail('what was written did not reach the store');
+    return { fixed: Object.keys(EXPECTED).length, live, version: kept.version.slice(0, 12) };
+  };
+}
+
+function fail(what: string): never {
+  throw new GraceError('INTERNAL', `governance does not do its job: ${what}`);
+}
