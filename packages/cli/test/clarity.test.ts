@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { GraceError } from '@grace/contracts';
 import { bootSystem, poll, type System } from '@grace/testkit';
 import type { DecisionStory } from '../src/explain/decision.ts';
 
@@ -66,6 +67,21 @@ describe('clarity and verification in a whole system', () => {
         if (words[0] === 'explain') assert.match(stdout, /because: it came back by itself/);
       }
     });
+
+  test('who may not call a verb may not have it called either', async () => {
+    const action = { kernel: 'scheduler', verb: 'remove', input: { id: 'later' } };
+    const call = {
+      kernel: 'verification_framework',
+      verb: 'around',
+      input: { pre: [{ expect: 'true' }], action },
+      from: 'librarian',
+    };
+    await assert.rejects(system.client.request('call', call, 10_000), (error: GraceError) => {
+      assert.equal(error.code, 'FORBIDDEN');
+      assert.match(error.message, /^governance forbids scheduler\.remove for librarian: /);
+      return true;
+    });
+  });
 
   test('a decision survives kill -9 of its process, and is told by the command line with what is missing', async () => {
     const said = {

@@ -8,6 +8,7 @@ import { manifest as infrastructureManager } from './infrastructure_manager/mani
 import { manifest as librarian } from './librarian/manifest.ts';
 import { manifest as memoryFusion } from './memory_fusion/manifest.ts';
 import { manifest as messageBus } from './message_bus/manifest.ts';
+import { manifest as sandbox } from './sandbox/manifest.ts';
 import { manifest as scheduler } from './scheduler/manifest.ts';
 import { manifest as secretManager } from './secret_manager/manifest.ts';
 import { manifest as selfHealing } from './self_healing/manifest.ts';
@@ -26,6 +27,7 @@ const KERNELS: readonly ManifestSource[] = [
   infrastructureManager,
   memoryFusion,
   librarian,
+  sandbox,
   healthMonitor,
   triggerMesh,
   scheduler,

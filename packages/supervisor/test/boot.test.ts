@@ -8,6 +8,7 @@ import { bootSystem, openSite, poll, type Site, type System } from '@grace/testk
 const KERNELS = [
   ...['message_bus', 'immutable_log', 'self_healing', 'infrastructure_manager', 'memory_fusion'],
   ...['librarian', 'health_monitor', 'trigger_mesh', 'scheduler', 'governance'],
+  ...['sandbox', 'secret_manager'],
   ...['clarity_framework', 'verification_framework'],
 ].sort();
 

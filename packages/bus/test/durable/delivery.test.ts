@@ -140,12 +140,16 @@ for (const wire of WIRES) {
     test('failed attempts outlive the broker, its own death is none', async (t) => {
       const beds = keptBeds(t);
       const attempts: number[] = [];
+      const held: number[] = [];
       for (const life of [1, 2, 3]) {
         const bed = await beds.start({ maxAttempts: 3, backoffMs: [60_000] });
         const [publisher, subscriber] = [await bed.connect(wire, 'alpha'), await bed.connect(wire, 'beta')];
         const before = attempts.length;
         await subscriber.subscribe('task.*', ({ subject, attempt }) => {
-          if (subject === 'task.held') return new Promise(() => {});
+          if (subject === 'task.held') {
+            held.push(attempt);
+            return new Promise(() => {});
+          }
           attempts.push(attempt);
           throw new Error(`no. ${attempt}`);
         });
@@ -158,6 +162,7 @@ for (const wire of WIRES) {
         await bed.close();
       }
       assert.equal(attempts.length, 3);
+      assert.deepEqual(held, [1, 2, 2]);
       assert.ok(attempts[1]! >= 2 && attempts[2]! >= 3, `${attempts}`);
       const last = await beds.start();
       assert.equal((await last.broker.deadLetters({})).letters[0]!.attempts, 3);

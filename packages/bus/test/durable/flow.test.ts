@@ -83,6 +83,17 @@ test('a publish that is not on disk by its deadline is refused, and its id is ta
   }
 });
 
+test('a publish whose deadline passed before it could be written is never written', async (t) => {
+  const beds = keptBeds(t);
+  const thread = new URL('../fixtures/slow-storage-thread.ts', import.meta.url);
+  const bed = await createBed({ durable: { dir: beds.dir, thread } });
+  t.after(() => bed.close());
+  const publisher = await bed.connect('port', 'alpha');
+  assert.equal(await codeOf(publisher.publish('task.a', 1, { deadlineMs: 1 })), 'BUS_DEADLINE');
+  await publisher.publish('task.a', 2, { deadlineMs: 60_000 });
+  assert.equal(bed.broker.statistics().durable!.waiting, 1);
+});
+
 test('what nobody needs any more is not delivered and counted expired, whether it waits on disk, in memory or for anybody', async (t) => {
   const bed = await keptBeds(t).start();
   const publisher = await bed.connect('port', 'alpha');

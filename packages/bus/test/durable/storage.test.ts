@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import { createBusClient } from '@grace/bus/client';
 import { poll } from '@grace/testkit';
-import { codeOf, tally } from '../bed.ts';
+import { codeOf, identity, tally } from '../bed.ts';
 import { assertBalanced, keptBeds } from './bed.ts';
 
 test('the storage thread dies over and over: it is started again, and nothing accepted is lost, doubled or out of order', async (t) => {
@@ -49,6 +51,39 @@ test('a file that is no database is left alone: durable publishes are refused wi
   await b.subscribe('plain.a', ({ payload }) => void got.push(payload));
   await a.publish('plain.a', 1);
   await poll('it came', () => got.length === 1);
+});
+
+test('what is acknowledged counts when the disk knows, and is not handled again by who handled it', async (t) => {
+  const beds = keptBeds(t);
+  const first = await beds.start({ thread: new URL('../fixtures/deaf-storage-thread.ts', import.meta.url) });
+  const publisher = await first.connect('port', 'alpha');
+  const subscriber = createBusClient();
+  t.after(() => subscriber.close());
+  const wire = (to: typeof first): void => {
+    const { port1, port2 } = new MessageChannel();
+    to.broker.attach(port1, identity('beta'));
+    subscriber.attach(port2);
+  };
+  wire(first);
+  const got: unknown[] = [];
+  const told: string[] = [];
+  await subscriber.subscribe('task.a', (message) => {
+    got.push(message.payload);
+    message.confirmed().then(
+      () => told.push('confirmed'),
+      (error) => told.push(error.code),
+    );
+  });
+  await publisher.publish('task.a', 'once');
+  await poll('the thread heard of it, and died', () => first.durable().storageRestarts > 0);
+  const { handled, waiting } = first.broker.statistics().families['task']!;
+  assert.deepEqual([got, handled, waiting], [['once'], 0, 1]);
+  await first.close();
+  await poll('it was not confirmed', () => told.length === 1);
+  const second = await beds.start();
+  wire(second);
+  await poll('it is settled', () => second.broker.statistics().families['task']!.handled === 1);
+  assert.deepEqual([got, told], [['once'], ['BUS_CLOSED']]);
 });
 
 test('a full file refuses, loses nothing it had accepted, and takes messages again when there is room', async (t) => {

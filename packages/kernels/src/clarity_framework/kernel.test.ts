@@ -6,57 +6,15 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type AnyRecord, systemClock } from '@grace/contracts';
+import { systemClock } from '@grace/contracts';
 import { parseAcl } from '@grace/contracts/config';
-import { createStore, defineKernel, type KernelDefinition } from '@grace/kernel-sdk';
-import { type KernelRig, poll, type RigOptions, rigKernels } from '@grace/testkit';
+import { createStore } from '@grace/kernel-sdk';
+import { poll, rigKernels } from '@grace/testkit';
 import { createDecisionBook } from './decisions/book.ts';
+import { ID, stub, withClarity } from './fixtures/bench.ts';
 import { crash, journal } from './fixtures/records.ts';
 import kernel from './kernel.ts';
 import type { Story } from './story/story.ts';
-
-const ID = 'clarity_framework';
-type Answer = Record<string, never> & { id: string };
-
-interface Bench {
-  rig: KernelRig;
-  call<T = Answer>(verb: string, input?: unknown): Promise<T>;
-  as<T = Answer>(principal: string, verb: string, input?: unknown): Promise<T>;
-  heard(records: readonly AnyRecord[]): Promise<void>;
-}
-
-async function withClarity(
-  body: (bench: Bench) => Promise<void>,
-  { others = [], ...options }: RigOptions & { others?: KernelDefinition[] } = {},
-): Promise<void> {
-  const rig = await rigKernels([...others, kernel], options);
-  const call = async <T>(verb: string, input?: unknown) => (await rig.call(ID, verb, input)) as T;
-  const clients = new Map<string, ReturnType<KernelRig['bus']>>();
-  try {
-    await body({
-      rig,
-      call,
-      async as<T>(principal: string, verb: string, input: unknown = {}) {
-        const client = clients.get(principal) ?? rig.bus(principal);
-        clients.set(principal, client);
-        return (await client.request(`kernel.${ID}.call.${verb}`, input)) as T;
-      },
-      async heard(records) {
-        const before = (await call<{ happenings: number }>('status')).happenings;
-        for (const record of records) await rig.feed(record);
-        await poll('all to be heard', async () => {
-          return (await call<{ happenings: number }>('status')).happenings >= before + records.length;
-        });
-      },
-    });
-  } finally {
-    await rig.close();
-  }
-}
-
-/** A kernel that answers its status, or does not. */
-const stub = (id: string, verbs: Record<string, () => unknown> = {}): KernelDefinition =>
-  defineKernel({ id, start: () => ({ verbs, probe: () => ({}) }) });
 
 describe('the functional probe', () => {
   test('records a decision and explains it back, and leaves nothing behind', () =>
@@ -139,6 +97,7 @@ describe('a decision', () => {
         };
         rig.broker.permit(permit, 'test');
         await rig.bus('audit').subscribe('audit.>', ({ payload }) => void entries.push(payload as never));
+        await poll('the first', async () => (await call<{ unsent: number }>('status')).unsent === 0);
         await call('record', { what: 'later' });
         await poll('both', async () => (await call<{ unsent: number }>('status')).unsent === 0);
         assert.deepEqual(entries.map(({ payload }) => payload.what).sort(), ['later', 'while nobody listens']);
@@ -313,87 +272,6 @@ describe('trust', () => {
       );
       const [scheduler] = await call<{ kept: number; broken: number; excused: number }[]>('trust', { id: 'scheduler' });
       assert.deepEqual([scheduler!.kept, scheduler!.broken, scheduler!.excused], [0, 1, 1]);
-    }));
-});
-
-describe('a handshake', () => {
-  const ready = (...ids: string[]): AnyRecord[] => {
-    const write = journal();
-    return ids.map((id) =>
-      write('kernel:ready', { readyMs: 5, probe: {} }, { kernel: id, cell: 'work', incarnation: 1 }),
-    );
-  };
-
-  test('is accepted when all that is needed is registered and has acknowledged, and survives a restart', () =>
-    withClarity(
-      async ({ rig, call, as, heard }) => {
-        await heard(ready('librarian'));
-        const announced = {
-          id: 'reader',
-          version: '1.2',
-          needs: ['librarian'],
-          offers: ['read'],
-          manifest: { owner: 'docs' },
-        };
-        assert.deepEqual(await as('desk', 'register', announced), {
-          id: 'reader',
-          standing: 'announced',
-          changed: true,
-        });
-        const shaken = await as<Record<string, unknown>>('desk', 'handshake', { id: 'reader', version: '1.2' });
-        assert.equal(shaken['accepted'], true, String(shaken['reason']));
-        assert.equal((await as<Record<string, unknown>>('desk', 'register', announced))['changed'], false);
-        await rig.restart(ID);
-        const [reader] = await call<{ standing: string; by: string }[]>('components', { id: 'reader' });
-        assert.deepEqual([reader!.standing, reader!.by], ['accepted', 'desk']);
-      },
-      { others: [stub('librarian')] },
-    ));
-
-  const refusals: [string, Record<string, unknown>, string, RegExp][] = [
-    [
-      'a need is not registered',
-      { needs: ['libraryan'] },
-      '1',
-      /^libraryan is not registered \(did you mean "librarian"\?\)$/,
-    ],
-    ['a need does not answer', { needs: ['scheduler'] }, '1', /^scheduler has not acknowledged: BUS_NO_RESPONDERS/],
-    ['a need is down', { needs: ['sandbox'] }, '1', /^sandbox is backoff, not running$/],
-    ['its version is another', {}, '2', /announced version 1 and shakes hands as version 2/],
-    ['needs are a circle', { needs: ['circle'] }, '1', /circle needs reader in its turn: a circle/],
-  ];
-  for (const [what, more, version, reason] of refusals) {
-    test(`is refused when ${what}, and says so`, () =>
-      withClarity(
-        async ({ as, heard }) => {
-          const down = journal()('kernel:state', { from: 'running', to: 'backoff', reason: '' }, { kernel: 'sandbox' });
-          await heard([...ready('librarian', 'scheduler'), { ...down, seq: 9 }]);
-          await as('desk', 'register', { id: 'circle', version: '1', needs: ['reader'] });
-          await as('desk', 'register', { id: 'reader', version: '1', ...more });
-          const shaken = await as<{ accepted: boolean; reason: string }>('desk', 'handshake', {
-            id: 'reader',
-            version,
-          });
-          assert.equal(shaken.accepted, false);
-          assert.match(shaken.reason, reason);
-        },
-        { others: [stub('librarian')] },
-      ));
-  }
-
-  test('nobody speaks for the component of another, and kernels register themselves', () =>
-    withClarity(async ({ as, heard }) => {
-      await heard(ready('librarian'));
-      await as('desk', 'register', { id: 'reader', version: '1' });
-      for (const [verb, input] of [
-        ['register', { id: 'reader', version: '2' }],
-        ['handshake', { id: 'reader', version: '1' }],
-        ['withdraw', { id: 'reader' }],
-      ] as const)
-        await assert.rejects(as('intruder', verb, input), { code: 'FORBIDDEN' });
-      await assert.rejects(as('desk', 'register', { id: 'librarian', version: '1' }), { code: 'CONFLICT' });
-      await as('desk', 'withdraw', { id: 'reader' });
-      await assert.rejects(as('desk', 'handshake', { id: 'reader', version: '1' }), { code: 'NOT_FOUND' });
     }));
 });
 

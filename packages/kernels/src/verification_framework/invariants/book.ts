@@ -86,15 +86,20 @@ export function createViolationBook(store: KernelStore): ViolationBook {
   );
   const count = db.prepare('SELECT count(*) AS "all", coalesce(sum(ended_ms IS NULL), 0) AS open FROM violation');
 
+  /** Nothing is looked up while there is nothing to tell; the life before may have left something. */
+  let mayBeUntold = true;
+
   return {
     begin(rule, title, evidence, atMs) {
       store.transaction(() => void insert.run(rule, atMs, JSON.stringify({ title, evidence })));
+      mayBeUntold = true;
     },
     end(rule, ending, atMs) {
       store.transaction(() => {
         close.run(atMs, ending, rule);
         prune.run(KEPT_MAX);
       });
+      mayBeUntold = true;
     },
     open(rule) {
       const row = byRule.get(rule) as Row | undefined;
@@ -104,11 +109,12 @@ export function createViolationBook(store: KernelStore): ViolationBook {
       const wanted = open === undefined ? null : open ? 1 : 0;
       return (within.all(fromMs, toMs, rule ?? null, wanted, limit) as unknown as Row[]).map(violationOf);
     },
-    untold: (limit) =>
-      (waiting.all(limit) as unknown as Row[]).map((row) => ({
-        violation: violationOf(row),
-        state: row.told_began === 0 ? 'began' : 'ended',
-      })),
+    untold(limit) {
+      if (!mayBeUntold) return [];
+      const rows = waiting.all(limit) as unknown as Row[];
+      mayBeUntold = rows.length > 0;
+      return rows.map((row) => ({ violation: violationOf(row), state: row.told_began === 0 ? 'began' : 'ended' }));
+    },
     told: (id, state) => void (state === 'began' ? markBegan : markEnded).run(id),
     changed({ rule, atMs, from, to, reason }) {
       store.transaction(() => {
