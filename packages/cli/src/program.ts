@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(start: Start) => Command>
   approvals: async () => (await import('./commands/governance.ts')).approvalsCommand,
   policy: async () => (await import('./commands/governance.ts')).policyCommand,
   secret: async () => (await import('./commands/secret.ts')).secretCommand,
+  token: async () => (await import('./commands/token.ts')).tokenCommand,
   log: async () => (await import('./commands/log.ts')).logCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
 };

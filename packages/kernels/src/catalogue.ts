@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { completeManifest, type KernelManifest, type ManifestSource } from '@grace/contracts';
+import { manifest as apiServer } from './api_server/manifest.ts';
 import { manifest as clarityFramework } from './clarity_framework/manifest.ts';
 import { manifest as governance } from './governance/manifest.ts';
 import { manifest as healthMonitor } from './health_monitor/manifest.ts';
@@ -31,6 +32,7 @@ const KERNELS: readonly ManifestSource[] = [
   healthMonitor,
   triggerMesh,
   scheduler,
+  apiServer,
 ];
 
 /** Complete manifests; `distDir` is the folder of the bundled entries, absolute. */

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { apiFindings } from '../doctor/api.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { homeFindings } from '../doctor/home.ts';
 import { limitFindings } from '../doctor/limits.ts';
@@ -28,7 +29,7 @@ async function doctor(session: Session): Promise<number> {
   const groups = {
     signals: await signalFindings(),
     limits: await limitFindings(),
-    home: await homeFindings(home),
+    home: [...(await homeFindings(home)), ...(await apiFindings(home))],
   };
   const missing = Object.values(groups)
     .flat()

@@ -3,6 +3,13 @@ import { z } from 'zod';
 import { type PolicyFile, PRINCIPAL_KINDS, type Settings, TIERS } from './policy-set.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'expected a name like self_healing: a-z, 0-9, _');
+/** Also somebody a kernel vouches for: api_server:alice. */
+const principal = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9_]{0,63}(:[a-z][a-z0-9_-]{0,63})?$/,
+    'expected a name like self_healing: a-z, 0-9, _, or like api_server:alice',
+  );
 
 const schema = z.strictObject({
   format: z.literal(1),
@@ -10,7 +17,7 @@ const schema = z.strictObject({
   default_tier: z.enum(TIERS).optional(),
   principals: z
     .record(
-      name,
+      principal,
       z.strictObject({
         tier: z.enum(TIERS),
         kind: z.enum(PRINCIPAL_KINDS).default('unknown'),
