@@ -1,0 +1,101 @@
+import type { EventName } from './events.ts';
+
+/** All names, for checks at the border. The `satisfies` keeps it complete. */
+export const EVENT_NAMES = Object.keys({
+  'system:boot': 1,
+  'system:ready': 1,
+  'system:stop': 1,
+  'system:stopped': 1,
+  'system:lag': 1,
+  'system:adopt': 1,
+  'system:trouble': 1,
+  'system:guard': 1,
+  'cell:start': 1,
+  'cell:online': 1,
+  'cell:exit': 1,
+  'kernel:state': 1,
+  'kernel:ready': 1,
+  'kernel:exit': 1,
+  'kernel:condition': 1,
+  'kernel:probe': 1,
+  'kernel:restart': 1,
+  'kernel:quarantine': 1,
+  'kernel:hand': 1,
+  'kernel:limit': 1,
+  'kernel:pressure': 1,
+  'kernel:move': 1,
+  'kernel:evidence': 1,
+  'kernel:stuck': 1,
+  'incident:open': 1,
+  'incident:close': 1,
+  'incident:escalate': 1,
+  'detector:fire': 1,
+  'playbook:start': 1,
+  'playbook:step': 1,
+  'playbook:end': 1,
+  'bus:denied': 1,
+  'bus:muted': 1,
+  'bus:unmuted': 1,
+  'bus:permit': 1,
+  'bus:revoke': 1,
+  'bus:acl': 1,
+  'bus:unbalanced': 1,
+  'bus:letters': 1,
+  'bus:balanced': 1,
+  'bus:backlog': 1,
+  'bus:dead-letter': 1,
+  'bus:storage': 1,
+  'bus:statistics': 1,
+  'governance:policies': 1,
+  'governance:drift': 1,
+  'record:damaged': 1,
+  'record:repaired': 1,
+  'drill:permit': 1,
+  'drill:revoke': 1,
+  'fault:lease': 1,
+  'fault:inject': 1,
+  'fault:effect': 1,
+  'fault:undo': 1,
+  'run:start': 1,
+  'wave:start': 1,
+  'wave:skip': 1,
+  'wave:end': 1,
+  'steady:check': 1,
+  'trial:start': 1,
+  'trial:observe': 1,
+  'trial:check': 1,
+  'trial:end': 1,
+  'workload:sample': 1,
+  'run:end': 1,
+} satisfies Record<EventName, 1>) as EventName[];
+
+/** Records the laboratory may write through the control socket; all others are the supervisor's own. */
+export const RUNNER_EVENTS: readonly EventName[] = EVENT_NAMES.filter(
+  (name) =>
+    /^(run|wave|steady|trial|workload):/.test(name) ||
+    name === 'fault:effect' ||
+    name === 'fault:lease' ||
+    name === 'fault:inject' ||
+    name === 'fault:undo',
+);
+
+/** Records a kernel may report, by kernel. Everything else is refused. */
+export const KERNEL_EVENTS: Readonly<Record<string, readonly EventName[]>> = {
+  message_bus: [
+    'bus:denied',
+    'bus:muted',
+    'bus:unmuted',
+    'bus:permit',
+    'bus:revoke',
+    'bus:unbalanced',
+    'bus:letters',
+    'bus:balanced',
+    'bus:backlog',
+    'bus:dead-letter',
+    'bus:storage',
+    'bus:statistics',
+  ],
+  self_healing: ['playbook:start', 'playbook:step', 'playbook:end'],
+  governance: ['governance:policies', 'governance:drift'],
+  immutable_log: ['record:damaged', 'record:repaired'],
+};
