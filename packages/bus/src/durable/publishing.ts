@@ -183,10 +183,12 @@ export class Publishing {
     if (messages.length === 0) return;
     for (const message of messages) message.account.accepted++;
     line.arrived(first, messages.length, bytes, sums, atMs);
-    if (!line.mayHold(first)) return;
-    const block = new Block(line.number, first, messages.length, atMs, null);
-    for (let i = 0; i < messages.length; i++) block.add(messages[i]!, i, 0, 0);
-    line.hold(block);
+    if (line.mayHold(first)) {
+      const block = new Block(line.number, first, messages.length, atMs, null);
+      for (let i = 0; i < messages.length; i++) block.add(messages[i]!, i, 0, 0);
+      line.hold(block);
+    }
+    // Also what is on disk alone: where nothing is given, no acknowledgement would ask for the page that it is on.
     this.#parts.arrived(line);
   }
 
