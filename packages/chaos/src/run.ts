@@ -15,7 +15,7 @@ import { pause } from './observe/wait.ts';
 import type { RunnerOptions } from './options.ts';
 import type { Report } from './progress.ts';
 import { readScenario } from './scenario/list.ts';
-import type { Scenario } from './scenario/scenario.ts';
+import { inSystem, type Scenario } from './scenario/scenario.ts';
 import { judgeRun } from './verdict/judge-run.ts';
 import { withNeedsMet } from './wave/needs.ts';
 import { type PlannedWave, planWaves } from './wave/plan.ts';
@@ -32,7 +32,7 @@ const PERMIT_MS = 3_600_000;
  * @throws GraceError `NOT_RUNNING`, `NOT_ARMED`, `SCENARIO_INVALID`, `CONNECTION_CLOSED` when the supervisor is lost
  */
 export async function run(options: RunnerOptions, report: Report, signal: AbortSignal): Promise<RunResult> {
-  const scenarios = options.scenarios.map(readScenario);
+  const files = options.scenarios.map(readScenario);
   const control = await connectControl(options.home, { role: 'runner', name: `run ${options.run}` });
   const lag = watchLoopLag();
   try {
@@ -40,6 +40,8 @@ export async function run(options: RunnerOptions, report: Report, signal: AbortS
       throw new GraceError('NOT_ARMED', 'the system was not booted armed, so nothing can be injected into it');
     await control.request('ready', {}, READY_DEADLINE_MS);
     for (const text of await sweepLeases(control, options.home)) report({ t: 'message', level: 'warn', text });
+    const { kernels } = await control.request('status', {});
+    const scenarios = files.map((scenario) => inSystem(scenario, kernels));
     return await drill({ options, scenarios, control, recorder: createRecorder(control), lag, report, signal });
   } finally {
     lag.stop();

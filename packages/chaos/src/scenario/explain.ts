@@ -24,7 +24,7 @@ function explainVariant(variant: Variant): string[] {
     `    fault      ${variant.fault}${params(variant)} on ${describeTarget(variant.target)}, at most ${variant.durationMs} ms`,
     `    held when  ${detected};`,
     `               ${expect.recoveredBy.join(' and ')} agree within ${expect.recoverWithinMs} ms that it is over, for 1 s;`,
-    `               ${expect.mayRestart.length === 0 ? 'nobody' : `only ${expect.mayRestart.join(', ')}`} may restart${restarts(expect.targetRestarts)};`,
+    `               ${mayRestart(variant)} may restart${restarts(expect.targetRestarts)};`,
     `               p99 of verbs at most ${expect.latencyFactor} times the quiet one plus ${expect.latencySlackMs} ms;`,
     ...(expect.playbook === null ? [] : [`               the playbook ${expect.playbook} runs;`]),
     ...variant.checks.map(
@@ -33,6 +33,16 @@ function explainVariant(variant: Variant): string[] {
     ),
     ...(variant.conflicts.length > 0 ? [`    not beside ${variant.conflicts.join(', ')}`] : []),
   ];
+}
+
+function mayRestart({ expect, wholeCell, target }: Variant): string {
+  const named = [
+    ...expect.mayRestart,
+    ...(wholeCell
+      ? [`whoever shares ${target.kind === 'kernel' ? `the cell of ${target.kernel}` : describeTarget(target)}`]
+      : []),
+  ];
+  return named.length === 0 ? 'nobody' : `only ${named.join(', ')}`;
 }
 
 function params({ params: given }: Variant): string {

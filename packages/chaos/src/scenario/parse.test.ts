@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { explainScenario } from './explain.ts';
 import { listScenarios } from './list.ts';
 import { parseScenario } from './parse.ts';
+import { inSystem, type Scenario } from './scenario.ts';
 
 const folder = join(import.meta.dirname, '../../../../configs/scenarios');
 const text = readFileSync(join(folder, 'S04_kernel_crash.yaml'), 'utf8');
@@ -43,6 +44,19 @@ describe('a scenario file', () => {
     assert.deepEqual(variant!.observe, ['trigger_mesh']);
   });
 
+  test('a fault of a host process reaches whoever shares it in this system, and nobody else', () => {
+    const kernels = [
+      { id: 'trigger_mesh', cell: 'edge' },
+      { id: 'newcomer', cell: 'edge' },
+      { id: 'librarian', cell: 'work' },
+    ];
+    const whole = (scenario: Scenario, id: string) => scenario.variants.find((variant) => variant.id === id)!;
+    const crash = inSystem(parse(text), kernels);
+    assert.deepEqual(whole(crash, 'segmentation_fault').expect.mayRestart, ['trigger_mesh', 'newcomer']);
+    assert.deepEqual(whole(crash, 'segmentation_fault').observe, ['trigger_mesh', 'newcomer']);
+    assert.deepEqual(whole(crash, 'uncaught_throw').expect.mayRestart, ['trigger_mesh']);
+  });
+
   const refused: [string, string, string, RegExp][] = [
     [
       'an unknown check',
@@ -56,6 +70,7 @@ describe('a scenario file', () => {
       'detect_whitin',
       /unknown key "detect_whitin" \(did you mean "detect_within"\?\)/,
     ],
+    ['a whole cell of nobody', 'does: scheduler', 'whole_cell: maybe\n    does: scheduler', /whole_cell/],
     ['an unknown fault', 'fault: process_exit', 'fault: proces_exit', /did you mean "process_exit"/],
     [
       'a target that the fault cannot have',

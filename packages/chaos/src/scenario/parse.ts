@@ -55,6 +55,9 @@ function checkVariant(document: ReadDocument<ScenarioSource>, index: number, var
       `expected at least one kernel to observe when the target is no kernel`,
     );
   }
+  if (variant.whole_cell !== undefined && target.kind !== 'kernel' && target.kind !== 'cellOf') {
+    refuse(document, ['variants', index, 'whole_cell'], 'expected a kernel or cell_of as the target of a whole cell');
+  }
   const known = PARAMS[variant.fault] ?? [];
   for (const name of Object.keys(variant.params)) {
     if (known.includes(name)) continue;
@@ -83,13 +86,14 @@ function checkVariant(document: ReadDocument<ScenarioSource>, index: number, var
 }
 
 function complete(variant: VariantSource, conflicts: string[]): Variant {
-  const { duration, expect, checks, marker, ...rest } = variant;
+  const { duration, expect, checks, marker, whole_cell, ...rest } = variant;
   const target = targetOf(variant);
   const own = target.kind === 'kernel' || target.kind === 'cellOf' ? [target.kernel] : [];
   return {
     ...rest,
     target,
     durationMs: duration,
+    wholeCell: whole_cell ?? target.kind === 'cellOf',
     observe: variant.observe.length > 0 ? variant.observe : own,
     conflicts: [...new Set([...conflicts, ...variant.conflicts])],
     checks: checks.map(orderOf),

@@ -30,6 +30,8 @@ export interface Variant {
   params: Record<string, unknown>;
   /** How long the fault acts at most. */
   durationMs: number;
+  /** Whoever shares the host process of the target may end with it, and is observed; {@link inSystem} says who that is. */
+  wholeCell: boolean;
   /** Kernels whose state tells whether the system is back. */
   observe: string[];
   /** Scenarios (`S02_acl_spam`) or variants (`S02_acl_spam/count`) it never runs beside; `*` = it runs alone. */
@@ -65,9 +67,31 @@ export interface VerbCall {
   input: unknown;
 }
 
+/** The scenario in this system: who shares a cell is known only here. */
+export function inSystem(scenario: Scenario, kernels: readonly { id: string; cell: string }[]): Scenario {
+  return { ...scenario, variants: scenario.variants.map((variant) => withCell(variant, kernels)) };
+}
+
+function withCell(variant: Variant, kernels: readonly { id: string; cell: string }[]): Variant {
+  const [target] = targetKernel(variant);
+  const cell = kernels.find(({ id }) => id === target)?.cell;
+  if (!variant.wholeCell || cell === undefined) return variant;
+  const mates = kernels.filter((kernel) => kernel.cell === cell).map(({ id }) => id);
+  const withMates = (named: readonly string[]): string[] => [...new Set([...named, ...mates])];
+  const { expect, observe } = variant;
+  return {
+    ...variant,
+    observe: withMates(observe),
+    expect: { ...expect, mayRestart: withMates(expect.mayRestart) },
+  };
+}
+
+/** The kernel that is the target or whose cell is; none for other targets. */
+export function targetKernel({ target }: Variant): string[] {
+  return target.kind === 'kernel' || target.kind === 'cellOf' ? [target.kernel] : [];
+}
+
 /** Kernels that a variant disturbs: its target and whatever may restart because of it. */
 export function disturbs(variant: Variant): string[] {
-  const { target } = variant;
-  const own = target.kind === 'kernel' || target.kind === 'cellOf' ? [target.kernel] : [];
-  return [...new Set([...own, ...variant.expect.mayRestart])];
+  return [...new Set([...targetKernel(variant), ...variant.expect.mayRestart])];
 }

@@ -42,6 +42,7 @@ const variant = z.strictObject({
   target,
   params: z.record(z.string(), z.unknown()).default({}),
   duration: period,
+  whole_cell: z.boolean().optional(),
   observe: z.array(kernelId).default([]),
   conflicts: z.array(z.string().min(1)).default([]),
   expect: expectation,

@@ -14,9 +14,6 @@ export function withNeedsMet(wave: PlannedWave, kernels: readonly string[]): { w
 }
 
 function needsOf({ scenario, variant }: PlannedTrial): string[] {
-  const { target, observe, marker } = variant;
-  const own = target.kind === 'kernel' || target.kind === 'cellOf' ? [target.kernel] : [];
-  return [
-    ...new Set([...scenario.needs, ...own, ...observe, ...disturbs(variant), ...(marker ? [marker.kernel] : [])]),
-  ];
+  const { observe, marker } = variant;
+  return [...new Set([...scenario.needs, ...observe, ...disturbs(variant), ...(marker ? [marker.kernel] : [])])];
 }

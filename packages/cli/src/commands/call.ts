@@ -1,12 +1,15 @@
 import { didYouMean, GraceError } from '@grace/contracts';
 import { Command } from 'commander';
 import { OK } from '../exit.ts';
+import { printable } from '../output/output.ts';
 import type { GlobalOptions, Session, Start } from '../session.ts';
 import { withSystem } from '../system/connect.ts';
 import { milliseconds, readJson } from './arguments.ts';
+import { pick } from './pick.ts';
 
 interface CallOptions extends GlobalOptions {
   deadline: number;
+  pick?: string;
 }
 
 export function callCommand(start: Start): Command {
@@ -16,11 +19,12 @@ export function callCommand(start: Start): Command {
     .argument('[verb]', 'what to ask of it')
     .argument('[json]', 'the input, or - to read it from standard input')
     .option('--deadline <duration>', 'how long to wait for the answer', milliseconds, 10_000)
+    .option('--pick <path>', 'print only what the answer has there, such as items.0.id; a text without quotes')
     .action(
       async (kernel: string, verb: string | undefined, json: string | undefined, _: unknown, command: Command) => {
         const options = command.optsWithGlobals<CallOptions>();
         await start(options, (session) =>
-          verb === undefined ? listVerbs(session, kernel) : call(session, kernel, verb, json, options.deadline),
+          verb === undefined ? listVerbs(session, kernel) : call(session, kernel, verb, json, options),
         );
       },
     );
@@ -39,13 +43,13 @@ async function call(
   kernel: string,
   verb: string,
   json: string | undefined,
-  deadlineMs: number,
+  { deadline, pick: path }: CallOptions,
 ): Promise<number> {
   const input = await readJson(json, session.stdin);
   if (json !== '-') refuseSecrets(kernel, input);
   const answer = await withSystem(session, async (client) => {
     try {
-      return await client.request('call', { kernel, verb, input, from: 'cli' }, deadlineMs);
+      return await client.request('call', { kernel, verb, input, from: 'cli' }, deadline);
     } catch (error) {
       if (!(error instanceof GraceError) || error.code !== 'UNKNOWN_VERB') throw error;
       const verbs = await client.request('verbs', { kernel });
@@ -56,7 +60,11 @@ async function call(
       );
     }
   });
-  session.out.document(answer);
+  const { out } = session;
+  const picked = path === undefined ? answer : pick(answer, path);
+  // A text that would steer a terminal stays JSON.
+  if (path !== undefined && typeof picked === 'string' && !out.json && printable(picked) === picked) out.line(picked);
+  else out.document(picked);
   return OK;
 }
 
