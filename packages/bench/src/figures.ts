@@ -256,6 +256,22 @@ export const FIGURES: readonly Figure[] = [
     budget: { kind: 'least', ratio: 0.7 },
     floor: 'reading and hashing the chain, no tree',
   },
+  {
+    id: 'recall',
+    title: 'Recall from 100,000 memories, p95, through the verb',
+    unit: 'ms',
+    budget: { kind: 'absolute', ratio: 50 },
+    floor: 'none',
+    note: 'one repetition',
+  },
+  {
+    id: 'recall_ready',
+    title: 'The memory of 100,000 items: start to functionally ready',
+    unit: 'ms',
+    budget: { kind: 'absolute', ratio: 500 },
+    floor: 'none',
+    note: 'one repetition',
+  },
 ];
 
 export interface Measured {

@@ -12,6 +12,7 @@ import { measureKernels } from './measure/kernels.ts';
 import { measureLedger } from './measure/ledger.ts';
 import { measureCap, measureFalseRestarts } from './measure/limits.ts';
 import { measureLoss } from './measure/loss.ts';
+import { measureMemory } from './measure/memory.ts';
 import { measureBlock, measureOffHeap, measureRecovery } from './measure/recovery.ts';
 import { measureRest } from './measure/rest.ts';
 import type { Sample } from './measure/sample.ts';
@@ -46,6 +47,7 @@ for (let n = 1; n <= repetitions; n++) {
   take(await measureDurable());
   // A minute and two hundred kernels each: once is enough for what has no spread.
   if (n === 1) take(await measureScale());
+  if (n === 1) take(await measureMemory());
   const system = await bootSystem({ kernels: benchKernels() });
   try {
     kernels = (await system.status()).system.total - 4;

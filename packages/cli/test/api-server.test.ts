@@ -3,20 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { HOME } from '@grace/contracts';
 import { bootSystem, openSite, poll, type Site, type System } from '@grace/testkit';
-
-const PAGE = fileURLToPath(new URL('../../../docs/kernels/api_server.md', import.meta.url));
-
-/** The commands of the page's last example, word by word as a shell would split them. */
-const examples = readFileSync(PAGE, 'utf8')
-  .split('## Verbs')[1]!
-  .split('```sh')[1]!
-  .split('```')[0]!
-  .trim()
-  .split('\n')
-  .map((line) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!).slice(1));
 
 interface Answered {
   status: number;
@@ -66,15 +54,6 @@ describe('api_server in a whole system', () => {
     const text = await response.text();
     return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : text };
   };
-
-  test('every example of its page runs', async () => {
-    let id = '';
-    for (const words of examples) {
-      const { code, stdout, stderr } = await system.grace(...words.map((word) => word.replace('0a1b2c3d', id)));
-      assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
-      id = /"id": "([0-9a-f]{8})"/.exec(stdout)?.[1] ?? id;
-    }
-  });
 
   test('answers what the supervisor knows, to those who hold a token', async () => {
     const token = await add('alice', 'viewer');

@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { GraceError } from '@grace/contracts';
 import { bootSystem, poll, type System } from '@grace/testkit';
 import type { DecisionStory } from '../src/explain/decision.ts';
-
-/** The commands of a page, word by word as a shell would split them. */
-function examplesOf(kernel: string): string[][] {
-  const page = readFileSync(fileURLToPath(new URL(`../../../docs/kernels/${kernel}.md`, import.meta.url)), 'utf8');
-  const lines = page.split('```sh')[1]!.split('```')[0]!.trim().split('\n');
-  return lines.map((line) =>
-    [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!).slice(1),
-  );
-}
 
 describe('clarity and verification in a whole system', () => {
   let system: System;
@@ -52,21 +41,6 @@ describe('clarity and verification in a whole system', () => {
       if (established) assert.ok(links.some((link) => records.has(Number(link['record']))));
     }
   });
-
-  for (const kernel of ['clarity_framework', 'verification_framework'])
-    test(`every example of the page of ${kernel} runs`, async () => {
-      let decision = '';
-      for (const words of examplesOf(kernel)) {
-        const filled = words.map((word) => word.replace('decision-7f3a', decision).replace('inc-7f3a', incident));
-        const { code, stdout, stderr } = await system.grace(...filled);
-        assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
-        decision = /decision-[0-9a-f-]{36}/.exec(stdout)?.[0] ?? decision;
-        if (words[2] === 'handshake') assert.match(stdout, /"accepted": true/, stdout);
-        if (words[2] === 'around') assert.match(stdout, /"outcome": "kept"/, stdout);
-        if (words[2] === 'check') assert.match(stdout, /"verdict": "holds"/, stdout);
-        if (words[0] === 'explain') assert.match(stdout, /because: it came back by itself/);
-      }
-    });
 
   test('who may not call a verb may not have it called either', async () => {
     const action = { kernel: 'scheduler', verb: 'remove', input: { id: 'later' } };

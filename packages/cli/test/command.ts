@@ -8,7 +8,8 @@ import { killAll, untilGone } from '../src/system/processes.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** GRACE_DIST names another folder of built entries. */
-const cli = join(process.env['GRACE_DIST'] ?? join(root, 'dist'), 'cli.js');
+export const dist = process.env['GRACE_DIST'] ?? join(root, 'dist');
+export const cli = join(dist, 'cli.js');
 
 export interface Ended {
   code: number | null;

@@ -3,22 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { GraceError } from '@grace/contracts';
 import { connectControl } from '@grace/control';
 import { bootSystem, poll, type System } from '@grace/testkit';
 
-const PAGE = fileURLToPath(new URL('../../../docs/kernels/governance.md', import.meta.url));
 const NIGHT = `@id("no_drills_at_night") forbid (principal, action == Action::"inject_faults", resource);
 @id("scheduler_is_looked_after") forbid (principal, action == Action::"run_playbook", resource) when { context.target == "scheduler" } unless { context.approved };`;
-
-/** The commands of the page, word by word as a shell would split them. */
-const examples = readFileSync(PAGE, 'utf8')
-  .split('```sh')[1]!
-  .split('```')[0]!
-  .trim()
-  .split('\n')
-  .map((line) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!).slice(1));
 
 interface Answer {
   id: string;
@@ -64,27 +54,6 @@ describe('governance in a whole system', () => {
     const again = await system.grace('approvals', 'approve', id);
     assert.notEqual(again.code, 0);
     assert.match(again.stderr, /CONFLICT: request .* is used/);
-  });
-
-  test('every example of its page runs', async () => {
-    const ids = new Map<string, string>();
-    for (const words of examples) {
-      const filled = words.map((word) => word.replace(/(apr|drill)-7f3a/, (mark) => ids.get(mark) ?? mark));
-      // The command line brought the request, so it may not approve it, and no drill is permitted at night.
-      const refused =
-        words[2] === 'approve'
-          ? /FORBIDDEN: cli made request/
-          : words[2] === 'permit'
-            ? /no_drills_at_night/
-            : words[2] === 'revoke'
-              ? /NOT_FOUND/
-              : null;
-      const { code, stdout, stderr } = await system.grace(...filled);
-      if (refused) assert.match(stderr, refused);
-      else assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
-      const [approval] = /apr-[0-9a-f-]{36}/.exec(stdout) ?? [];
-      if (approval) ids.set('apr-7f3a', approval);
-    }
   });
 
   test('a drill that policies forbid is stopped before anything is injected, and says by which', async () => {

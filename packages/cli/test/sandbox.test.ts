@@ -1,18 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { bootSystem, poll, type System } from '@grace/testkit';
-
-const PAGE = fileURLToPath(new URL('../../../docs/kernels/sandbox.md', import.meta.url));
-
-/** The commands of the page, word by word as a shell would split them. */
-const examples = readFileSync(PAGE, 'utf8')
-  .split('```sh')[1]!
-  .split('```')[0]!
-  .trim()
-  .split('\n')
-  .map((line) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!).slice(1));
 
 describe('the sandbox in a whole system', () => {
   let system: System;
@@ -21,19 +9,6 @@ describe('the sandbox in a whole system', () => {
     assert.equal(system.booted.code, 0, system.booted.stderr);
   });
   after(() => system?.site.close({ mayLeave: true }));
-
-  test('every example of its page runs, and ends as the page says', async () => {
-    assert.ok(examples.length >= 8);
-    for (const words of examples) {
-      const { code, stdout, stderr } = await system.grace(...words);
-      const refused = words[2] === 'cancel' ? /CONFLICT/ : words[3]!.includes('endless') ? /SANDBOX_TIMEOUT/ : null;
-      if (refused) assert.match(stderr, refused);
-      else assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
-      if (words[3]!.includes('prices')) assert.match(stdout, /7/);
-      if (words[3]!.includes('Ada')) assert.match(stdout, /hello Ada/);
-      if (words[3]!.includes('nosy')) assert.match(stdout, /ERR_ACCESS_DENIED/);
-    }
-  });
 
   test('a cell that is killed while it runs things loses no record, and leaves no program', async () => {
     const call = (verb: string, input: unknown) =>

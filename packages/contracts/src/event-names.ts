@@ -22,6 +22,7 @@ export const EVENT_NAMES = Object.keys({
   'kernel:quarantine': 1,
   'kernel:hand': 1,
   'kernel:limit': 1,
+  'kernel:tune': 1,
   'kernel:pressure': 1,
   'kernel:move': 1,
   'kernel:evidence': 1,

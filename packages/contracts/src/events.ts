@@ -5,6 +5,7 @@ import type { DetectorMethod, Incident } from './incident.ts';
 import type { RunStart, TrialStart, WorkloadSample } from './laboratory-records.ts';
 import type { Condition, KernelState } from './lifecycle.ts';
 import type { CpuMethod, MemoryPressure } from './limits.ts';
+import type { TunableKnob } from './tune.ts';
 import type { Conservation } from './verdict.ts';
 
 /**
@@ -76,6 +77,8 @@ export interface EventMap {
   };
   /** Its CPU limit from now on; `cpu` null: lifted. `method` is what really holds it. */
   'kernel:limit': { cpu: number | null; method: CpuMethod; why: 'manifest' | 'hand' | 'overload'; by: string };
+  /** A value of its manifest is another one from now on, until the next boot. */
+  'kernel:tune': { knob: TunableKnob; from: number; to: number; by: string; reason: string };
   'kernel:pressure': MemoryPressure & { bytesPerSecond: number | null };
   /** It moves to another cell: alone because it took its cell down, by hand, or back after a stable time. */
   'kernel:move': { from: string; to: string; why: 'solitary' | 'isolate' | 'return' };

@@ -22,6 +22,7 @@ export { createRedactor, type RedactedStream, type Redactor } from './redact/red
 export * from './status.ts';
 export * from './telemetry.ts';
 export * from './token.ts';
+export * from './tune.ts';
 export * from './units.ts';
 export * from './verdict.ts';
 export * from './wire/cell.ts';

@@ -5,6 +5,7 @@ export const SUPERVISOR_COMMANDS = [
   'restart',
   'isolate',
   'throttle',
+  'tune',
   'probe',
   'status',
   'incident',

@@ -130,6 +130,7 @@ async function announceVerbs(parts: HostParts, invoke: HostedKernel['invoke'], s
           const meta: VerbMeta = {
             from: message.from,
             deadlineMs,
+            id: message.id,
             ...(message.correlation === undefined ? {} : { correlation: message.correlation }),
           };
           message.reply(await invoke(message.subject.slice(prefix.length), message.payload, meta));

@@ -8,8 +8,9 @@ import { bootSystem, openSite, poll, type Site, type System } from '@grace/testk
 const KERNELS = [
   ...['message_bus', 'immutable_log', 'self_healing', 'infrastructure_manager', 'memory_fusion'],
   ...['librarian', 'health_monitor', 'trigger_mesh', 'scheduler', 'governance'],
-  ...['sandbox', 'secret_manager'],
-  ...['clarity_framework', 'verification_framework', 'api_server'],
+  ...['sandbox', 'secret_manager', 'coding_agent'],
+  ...['clarity_framework', 'verification_framework', 'api_server', 'voice_conversation'],
+  ...['meta_loop', 'agentic_spine', 'learning_integration'],
 ].sort();
 
 function commandOf(pid: number): string {

@@ -6,6 +6,7 @@ import { compilePlan, type GraceConfig, parseAcl, parseGraceConfig } from '@grac
 import {
   catalogue,
   parseInvariants,
+  parsePlan,
   parsePlaybook,
   parseTriggers,
   policyVersion,
@@ -45,9 +46,12 @@ export async function loadPlan(
   const triggers = join(session.root, 'configs/triggers.yaml');
   const invariants = join(session.root, 'configs/invariants.yaml');
   const policies = policyFolders(session, config);
+  const plans = await layered(join(session.root, 'configs/plans'), ownPlans(config));
   const aclFile = config.acl ? resolve(dirname(config.file), config.acl) : join(session.root, 'configs/acl.yaml');
+  const kernels = catalogue(session.dist);
+  const kernelIds = [...kernels.map(({ id }) => id), ...Object.keys(config.kernels)];
   const plan = compilePlan({
-    catalogue: catalogue(session.dist),
+    catalogue: kernels,
     config: { ...config, safeguards: { ...config.safeguards, ...options.safeguards } },
     acl: parseAcl(await read(aclFile), shown(aclFile, session.cwd)),
     home: options.home ?? session.home,
@@ -71,6 +75,12 @@ export async function loadPlan(
       governance: { folders: policies, ...(await checkedPolicies(session, policies)) },
       verification_framework: { invariants: parseInvariants(await read(invariants), shown(invariants, session.cwd)) },
       trigger_mesh: { triggers: parseTriggers(await read(triggers), shown(triggers, session.cwd)) },
+      agentic_spine: {
+        library: await Promise.all(
+          plans.map(async (file) => parsePlan(await read(file), shown(file, session.cwd), kernelIds)),
+        ),
+      },
+      infrastructure_manager: { configs: [join(session.root, 'configs'), config.file] },
       api_server: { reports: [resolve(session.cwd, 'stress-reports')] },
     },
     ...(options.only && { only: options.only }),
@@ -79,7 +89,9 @@ export async function loadPlan(
   return {
     ...plan,
     kernels: plan.kernels.map((kernel) =>
-      kernel.id === 'health_monitor' ? { ...kernel, config: { kernels: ids, ...kernel.config } } : kernel,
+      kernel.id === 'health_monitor' || kernel.id === 'voice_conversation'
+        ? { ...kernel, config: { kernels: ids, ...kernel.config } }
+        : kernel,
     ),
   };
 }
@@ -100,6 +112,18 @@ export function policyFolders(session: Pick<Session, 'root'>, config: GraceConfi
   throw new GraceError(
     'CONFIG_INVALID',
     `${place}: kernels.governance.config.policies: expected a folder, got ${JSON.stringify(own)}`,
+  );
+}
+
+/** The folder of `kernels.agentic_spine.config.plans`, beside grace.yaml: a plan there takes the place of a built-in one in a file of its name. */
+function ownPlans(config: GraceConfig): string | undefined {
+  const own = config.kernels['agentic_spine']?.manifest.config?.['plans'];
+  if (own === undefined) return undefined;
+  if (typeof own === 'string' && own !== '') return resolve(dirname(config.file), own);
+  const place = config.at(['kernels', 'agentic_spine', 'config', 'plans']);
+  throw new GraceError(
+    'CONFIG_INVALID',
+    `${place}: kernels.agentic_spine.config.plans: expected a folder, got ${JSON.stringify(own)}`,
   );
 }
 

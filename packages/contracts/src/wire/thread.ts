@@ -83,4 +83,6 @@ export interface VerbMeta {
   from: string;
   deadlineMs: number;
   correlation?: string;
+  /** Id of the message that asked, when it came over the bus: what a verb sets going names it as its cause. */
+  id?: string;
 }

@@ -57,9 +57,10 @@ export default defineKernel({
       archive.flush();
       ctx.store.transaction(() => rounds(status).forEach(count));
     });
+    const probe = createProbe(book, teller, () => ctx.clock.wallMs());
     return {
       verbs: createVerbs({ ctx, kernels, registry, reception, book, courier, archive, teller, trust }),
-      probe: createProbe(book, teller, () => ctx.clock.wallMs()),
+      probe: async () => ({ ...(await probe()), components: kernels.all().length + registry.all().length }),
       async drain() {
         await courier.finish();
         archive.flush();

@@ -77,7 +77,12 @@ export function createProbe(
     const [incarnation, latest] = ctx.store.get<[number, number]>(KEY) ?? [];
     if (incarnation !== ctx.incarnation || latest === undefined || latest < mine)
       fail('what was written did not reach the store');
-    return { fixed: Object.keys(EXPECTED).length, live, version: kept.version.slice(0, 12) };
+    return {
+      fixed: Object.keys(EXPECTED).length,
+      live,
+      policies: Object.keys(engine.set.notes).length,
+      version: kept.version.slice(0, 12),
+    };
   };
 }
 

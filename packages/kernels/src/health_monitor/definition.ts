@@ -1,5 +1,6 @@
 import { didYouMean, GraceError } from '@grace/contracts';
 import { is, readInput } from '@grace/kernel-sdk';
+import { type Hosts, REDIRECTS_MAX, readAddress } from './address.ts';
 
 /** A probe, checked and without optionals. Times are milliseconds. */
 export interface ProbeDefinition {
@@ -19,25 +20,27 @@ export interface ProbeDefinition {
 export type ProbeCheck =
   /** A verb answers. */
   | { kind: 'verb'; kernel: string; verb: string; input: unknown }
-  /** An address answers with this status, and with this text in its body where one is asked for. */
-  | { kind: 'http'; url: string; status: number; contains: string | null }
+  /** An address answers with this status, and with this text in its body where one is asked for; sent on at most `redirects` times. */
+  | { kind: 'http'; url: string; status: number; contains: string | null; redirects: number }
   /** A process is there, and not a zombie. */
   | { kind: 'process'; pid: number }
   /** A number in a verb's answer lies within its bounds. `path` is dotted. */
   | { kind: 'query'; kernel: string; verb: string; input: unknown; path: string; min: number; max: number };
 
+/** Characters of an input as JSON. */
+const INPUT_MAX = 16_384;
 const KINDS = ['verb', 'http', 'process', 'query'] as const;
 const FIELDS = {
   verb: ['kernel', 'verb', 'input'],
-  http: ['url', 'status', 'contains'],
+  http: ['url', 'status', 'contains', 'redirects'],
   process: ['pid'],
   query: ['kernel', 'verb', 'input', 'path', 'min', 'max', 'target', 'tolerance'],
 } as const;
 
 /**
- * @throws GraceError `BAD_INPUT` naming the field and what was expected
+ * @throws GraceError `BAD_INPUT` naming the field and what was expected, `TOO_LARGE`, `FORBIDDEN` for an address of another machine
  */
-export function readDefinition(input: unknown): ProbeDefinition {
+export function readDefinition(input: unknown, hosts: Hosts): ProbeDefinition {
   const raw = is.record()(input, 'input.probe');
   const kind = is.oneOf(KINDS)(raw['kind'], 'input.probe.kind');
   const common = readInput(
@@ -62,6 +65,7 @@ export function readDefinition(input: unknown): ProbeDefinition {
   const check = readCheck(
     kind,
     pick(raw, (name) => isCheckField(kind, name)),
+    hosts,
   );
   const subject = common.subject ?? ('kernel' in check ? check.kernel : common.id.replaceAll('.', '-'));
   return {
@@ -90,24 +94,21 @@ export function defaultDefinition(kernel: string, intervalMs: number): ProbeDefi
   };
 }
 
-function readCheck(kind: ProbeCheck['kind'], raw: Record<string, unknown>): ProbeCheck {
+function readCheck(kind: ProbeCheck['kind'], raw: Record<string, unknown>, hosts: Hosts): ProbeCheck {
   const name = is.string({ max: 100 });
   switch (kind) {
     case 'verb':
-      return { kind, ...readInput(raw, { kernel: name, verb: name, input: is.unknown() }) };
+      return { kind, ...readInput(raw, { kernel: name, verb: name, input: asked }) };
     case 'http': {
       const given = readInput(raw, {
         url: is.string({ max: 2000 }),
         status: is.optional(is.number({ min: 100, max: 599, integer: true })),
         contains: is.optional(is.string({ max: 1000 })),
+        redirects: is.optional(is.number({ min: 0, max: REDIRECTS_MAX, integer: true })),
       });
-      if (!/^https?:$/.test(URL.parse(given.url)?.protocol ?? '')) {
-        throw new GraceError(
-          'BAD_INPUT',
-          `input.probe.url: expected an http or https address, got ${JSON.stringify(given.url)}`,
-        );
-      }
-      return { kind, url: given.url, status: given.status ?? 200, contains: given.contains ?? null };
+      readAddress(given.url, hosts, 'input.probe.url');
+      const { url, status = 200, contains = null, redirects = 0 } = given;
+      return { kind, url, status, contains, redirects };
     }
     case 'process':
       return { kind, ...readInput(raw, { pid: is.number({ min: 1, max: 2 ** 31 - 1, integer: true }) }) };
@@ -115,7 +116,7 @@ function readCheck(kind: ProbeCheck['kind'], raw: Record<string, unknown>): Prob
       const { min, max, target, tolerance, ...rest } = readInput(raw, {
         kernel: name,
         verb: name,
-        input: is.unknown(),
+        input: asked,
         path: name,
         min: is.optional(is.number()),
         max: is.optional(is.number()),
@@ -125,6 +126,21 @@ function readCheck(kind: ProbeCheck['kind'], raw: Record<string, unknown>): Prob
       return { kind, ...rest, ...bounds(min, max, target, tolerance) };
     }
   }
+}
+
+/** What is asked with goes over the bus at every look, and is kept. */
+function asked(value: unknown, place: string): unknown {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value ?? {});
+  } catch (error) {
+    const why = (error as Error).message.split('\n')[0];
+    throw new GraceError('BAD_INPUT', `${place}: expected what JSON can say: ${why}`, { place });
+  }
+  if (text === undefined) throw new GraceError('BAD_INPUT', `${place}: expected what JSON can say`, { place });
+  if (text.length > INPUT_MAX)
+    throw new GraceError('TOO_LARGE', `${place}: ${text.length} characters, at most ${INPUT_MAX}`, { place });
+  return JSON.parse(text);
 }
 
 function bounds(min?: number, max?: number, target?: number, tolerance?: number): { min: number; max: number } {

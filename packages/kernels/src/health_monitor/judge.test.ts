@@ -62,4 +62,30 @@ describe('the standing of a probe', () => {
       }),
     );
   });
+
+  test('unknown results accuse nobody: left out, they change no judgement but those after too many in a row', () => {
+    const verdicts = fc.array(fc.constantFrom<Verdict>('pass', 'fail', 'unknown'), { maxLength: 60 });
+    fc.assert(
+      fc.property(verdicts, (given) => {
+        const seen = follow(given);
+        const longest = Math.max(
+          0,
+          ...given
+            .join()
+            .split(/pass|fail/)
+            .map((run) => run.split('unknown').length - 1),
+        );
+        if (longest < BLIND_LIMIT) {
+          const told = follow(given.filter((verdict) => verdict !== 'unknown')).at(-1);
+          assert.equal(seen.at(-1)?.state ?? 'unknown', told?.state ?? 'unknown');
+        }
+        seen.forEach((standing, i) => {
+          const before = seen[i - 1]?.state ?? 'unknown';
+          if (given[i] === 'unknown') assert.ok(standing.state === before || standing.state === 'unknown');
+          if (given[i] === 'pass') assert.ok(standing.state !== 'failing' || before === 'failing');
+          if (given[i] === 'fail') assert.ok(standing.state !== 'passing' || before === 'passing');
+        });
+      }),
+    );
+  });
 });

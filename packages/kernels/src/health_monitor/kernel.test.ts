@@ -4,49 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { defineKernel } from '@grace/kernel-sdk';
-import { type KernelRig, poll, rigKernels } from '@grace/testkit';
-import type { SystemHealth } from './health.ts';
+import { poll } from '@grace/testkit';
+import { define, health, run, withMonitor } from './fixtures/bench.ts';
 import healthMonitor from './kernel.ts';
 import type { StoredResult } from './results.ts';
-
-/** A kernel whose status can be broken. */
-function patient() {
-  const state = { works: true, depth: 3 };
-  const definition = defineKernel({
-    id: 'patient',
-    start: () => ({
-      verbs: {
-        status() {
-          if (!state.works) throw new Error('the patient is unwell');
-          return { queue: { depth: state.depth } };
-        },
-      },
-      probe: () => ({}),
-    }),
-  });
-  return { state, definition };
-}
-
-async function withMonitor(
-  body: (rig: KernelRig, state: ReturnType<typeof patient>['state']) => Promise<void>,
-  monitor = healthMonitor,
-): Promise<void> {
-  const { state, definition } = patient();
-  const config = { health_monitor: { kernels: ['patient', 'health_monitor'], intervalMs: 100 } };
-  const rig = await rigKernels([definition, monitor], { config });
-  try {
-    await body(rig, state);
-  } finally {
-    await rig.close();
-  }
-}
-
-const health = async (rig: KernelRig): Promise<SystemHealth> =>
-  (await rig.call('health_monitor', 'health', {})) as SystemHealth;
-const run = async (rig: KernelRig, id: string): Promise<StoredResult> =>
-  (await rig.call('health_monitor', 'run', { id })) as StoredResult;
-const define = (rig: KernelRig, probe: Record<string, unknown>): Promise<unknown> =>
-  rig.call('health_monitor', 'define', { probe: { intervalMs: 86_400_000, ...probe } });
 
 describe('health_monitor', () => {
   test('every kernel it is told of is probed without being defined, and the system is healthy when all pass', async () => {
@@ -234,6 +195,32 @@ describe('health_monitor', () => {
       await assert.rejects(define(rig, { ...query, min: 3, max: 1 }), /at most max/);
       await assert.rejects(define(rig, { id: 'x', kind: 'process', pid: 1, failAftr: 1 }), /did you mean "failAfter"/);
       await assert.rejects(run(rig, 'kernel.patien'), /did you mean "kernel.patient"/);
+      const verb = { id: 'x', kind: 'verb', kernel: 'patient', verb: 'status' };
+      const circle: Record<string, unknown> = {};
+      circle['again'] = circle;
+      const refusals: [Record<string, unknown>, string, RegExp][] = [
+        [{ ...verb, kernel: 'patietn' }, 'UNKNOWN_KERNEL', /did you mean "patient"/],
+        [{ ...verb, verb: 'statsu' }, 'UNKNOWN_VERB', /did you mean "status"/],
+        [{ ...verb, input: circle }, 'BAD_INPUT', /what JSON can say/],
+        [{ ...verb, input: () => 1 }, 'BAD_INPUT', /what JSON can say/],
+        [{ ...verb, input: 'x'.repeat(20_000) }, 'TOO_LARGE', /at most 16384/],
+        [{ ...verb, intervalMs: 1 }, 'BAD_INPUT', /intervalMs/],
+        [{ ...verb, deadlineMs: Number.NaN }, 'BAD_INPUT', /deadlineMs/],
+        [{ ...verb, id: '../x' }, 'BAD_INPUT', /an id of letters/],
+        [{ ...verb, subject: 'a.b' }, 'BAD_INPUT', /one word/],
+        [{ id: 'x', kind: 'http', url: 'http://example.com/' }, 'FORBIDDEN', /not this machine/],
+        [{ id: 'x', kind: 'http', url: 'http://127.0.0.1/', redirects: 6 }, 'BAD_INPUT', /from 0 to 5/],
+      ];
+      for (const [probe, code, message] of refusals) await assert.rejects(define(rig, probe), { code, message });
+      const call = (name: string, input: unknown): Promise<unknown> => rig.call('health_monitor', name, input);
+      await assert.rejects(call('history', { id: 'kernel.patien' }), /did you mean "kernel.patient"/);
+      await assert.rejects(call('health', { subject: 'patien' }), /did you mean "patient"/);
+      await assert.rejects(call('slo', { remove: 'system' }), { code: 'NOT_FOUND' });
+      await assert.rejects(call('slo', { set: { id: 'x', probes: ['a'], target: 1, windowMs: 1e6 } }), {
+        code: 'BAD_INPUT',
+      });
+      const { probes } = (await call('status', {})) as { probes: number };
+      assert.equal(probes, 2, 'nothing of it was kept');
     });
   });
 });

@@ -1,17 +1,20 @@
-import { GraceError } from '@grace/contracts';
+import { didYouMean, GraceError } from '@grace/contracts';
 import { defineKernel, is, type KernelContext, readInput } from '@grace/kernel-sdk';
+import type { Hosts } from './address.ts';
+import { createAlertWatch } from './alerts.ts';
 import { defaultDefinition, type ProbeDefinition, readDefinition, unknownProbe } from './definition.ts';
-import { systemHealth } from './health.ts';
+import { type SubjectHealth, systemHealth } from './health.ts';
 import { budgetOf, type Objective } from './objective.ts';
 import type { Reach } from './observer.ts';
 import { probeMonitor } from './probe.ts';
 import { createResults, type Results } from './results.ts';
 import { createRounds } from './rounds.ts';
+import { refuseUnknown } from './subject-kernel.ts';
 
 const INTERVAL_MS = 5000;
 const MAX_PROBES = 512;
 const MAX_OBJECTIVES = 64;
-const SYSTEM: Objective = { id: 'system', probes: ['kernel.*'], target: 0.99, windowMs: 3_600_000 };
+const SYSTEM: Objective = { id: 'system', probes: ['kernel.*'], target: 0.99, windowMs: 86_400_000 };
 
 export default defineKernel({
   id: 'health_monitor',
@@ -21,14 +24,26 @@ export default defineKernel({
     const intervalMs =
       is.optional(is.number({ min: 100 }))(ctx.config['intervalMs'], 'config.intervalMs') ?? INTERVAL_MS;
     const results = createResults(ctx.store);
-    const reach = createReach(ctx, () => verbs.status({}));
-    const rounds = createRounds(ctx, reach, results, (from, to) => {
+    const hosts =
+      is.optional(is.array(is.string({ max: 253 }), { max: 100 }))(ctx.config['hosts'], 'config.hosts') ?? [];
+    const reach = createReach(ctx, hosts, () => verbs.status({}));
+    const alerts = createAlertWatch(results, ctx.clock);
+    const onChange = (from: SubjectHealth, to: SubjectHealth): void => {
       ctx.log.info('health changed', { subject: to.subject, from: from.state, to: to.state, reason: to.reason });
       const payload = { ...to, from: from.state, to: to.state, atMono: ctx.clock.monoMs() };
       ctx.bus.publish(`system.health.${to.subject}`, payload).catch((error: Error) => {
         ctx.log.warn('a change of health could not be published', { subject: to.subject, error: error.message });
       });
-    });
+    };
+    const onWritten = (): void => {
+      for (const change of alerts.look(objectivesIn(results))) {
+        ctx.log.info(change.firing ? 'an error budget burns' : 'an error budget burns no more', { ...change });
+        ctx.bus.publish(`kernel.${ctx.id}.event.slo`, change).catch((error: Error) => {
+          ctx.log.warn('an alert could not be published', { objective: change.objective, error: error.message });
+        });
+      }
+    };
+    const rounds = createRounds(ctx, reach, results, { onChange, onWritten });
     const own = results.definitions();
     for (const definition of own) rounds.set(definition);
     for (const id of kernels) {
@@ -44,9 +59,10 @@ export default defineKernel({
     };
 
     const verbs = {
-      define(input: unknown) {
+      async define(input: unknown) {
         const { probe } = readInput(input, { probe: is.record() });
-        const definition = readDefinition(probe);
+        const definition = readDefinition(probe, hosts);
+        await refuseUnknown(ctx, definition.check, kernels);
         const isNew = !rounds.entries().some((entry) => entry.definition.id === definition.id);
         if (isNew && rounds.entries().length >= MAX_PROBES) {
           throw new GraceError('TOO_LARGE', `there are ${MAX_PROBES} probes already; remove one first`);
@@ -85,7 +101,11 @@ export default defineKernel({
           remove: is.optional(is.string({ max: 100 })),
         });
         if (set) results.setObjective(readObjective(set, results.objectives()));
-        if (remove !== undefined) results.removeObjective(remove);
+        if (remove !== undefined) {
+          const ids = results.objectives().map(({ id }) => id);
+          if (!ids.includes(remove)) throw unknownObjective(remove, ids);
+          results.removeObjective(remove);
+        }
         rounds.setObjectives(objectivesIn(results));
         return budgets(ctx, results);
       },
@@ -95,7 +115,10 @@ export default defineKernel({
           limit: is.optional(is.number({ min: 1, max: 5000, integer: true })),
         });
         rounds.flush();
-        return results.history(id, limit ?? 100);
+        const found = results.history(id, limit ?? 100);
+        // Results of a probe that was removed are still there.
+        if (id !== undefined && found.length === 0) known(id);
+        return found;
       },
       status(input: unknown) {
         readInput(input, {});
@@ -121,8 +144,9 @@ export default defineKernel({
 });
 
 /** Verbs of others go over the bus. Its own are called directly: whether this kernel works must not hang on the broker. */
-function createReach(ctx: KernelContext, ownStatus: () => unknown): Reach {
+function createReach(ctx: KernelContext, hosts: Hosts, ownStatus: () => unknown): Reach {
   return {
+    hosts,
     async call(kernel, verb, input, deadlineMs) {
       if (kernel === ctx.id && verb === 'status') return ownStatus();
       return ctx.call(kernel, verb, input, { deadlineMs });
@@ -140,8 +164,15 @@ function objectivesIn(results: Results): Objective[] {
 function budgets(ctx: KernelContext, results: Results): Record<string, unknown>[] {
   return objectivesIn(results).map((objective) => ({
     ...objective,
-    ...budgetOf(objective, results.slices(objective), ctx.clock.wallMs()),
+    ...budgetOf(objective, results.within(objective, ctx.clock.wallMs())),
   }));
+}
+
+/** The built-in one stays; a own one of its id can be removed. */
+function unknownObjective(id: string, ids: readonly string[]): GraceError {
+  return new GraceError('NOT_FOUND', `no objective of yours is called ${JSON.stringify(id)}${didYouMean(id, ids)}`, {
+    id,
+  });
 }
 
 function readObjective(input: Record<string, unknown>, existing: readonly Objective[]): Objective {

@@ -6,4 +6,5 @@ export const manifest: ManifestSource = {
     'Probes kernels, addresses and processes on schedules; keeps service level objectives; answers whether the system is well',
   cell: 'core',
   needs: ['message_bus'],
+  commands: ['verbs'],
 };

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { type ErrorCode, toWireError } from '@grace/contracts';
+import type { Hosts } from './address.ts';
 import type { ProbeCheck } from './definition.ts';
+import { askAddress } from './http.ts';
 import type { ProbeResult } from './judge.ts';
 
 /** How a check reaches the world. */
@@ -10,9 +12,12 @@ export interface Reach {
   /** Whether calls of this kernel have no way to go at this moment. */
   cutOff(kernel: string): boolean;
   monoMs(): number;
+  /** Hosts an HTTP probe may ask beside this machine. */
+  hosts: Hosts;
 }
 
-const MAX_BODY_BYTES = 256 * 1024;
+/** What others say is kept, and shown, up to here. */
+const DETAIL_MAX = 500;
 
 /** The bus, not the kernel behind it, is what did not answer. */
 const CUT_OFF: readonly ErrorCode[] = ['BUS_CLOSED', 'BUS_OVERLOADED', 'BUS_MUTED'];
@@ -21,7 +26,7 @@ const CUT_OFF: readonly ErrorCode[] = ['BUS_CLOSED', 'BUS_OVERLOADED', 'BUS_MUTE
 export async function observe(check: ProbeCheck, deadlineMs: number, reach: Reach): Promise<ProbeResult> {
   const startedMono = reach.monoMs();
   const done = (verdict: ProbeResult['verdict'], detail: string): ProbeResult => {
-    return { verdict, detail, ms: Math.max(0, reach.monoMs() - startedMono) };
+    return { verdict, detail: detail.slice(0, DETAIL_MAX), ms: Math.max(0, reach.monoMs() - startedMono) };
   };
   try {
     return done('pass', await carryOut(check, deadlineMs, reach));
@@ -41,7 +46,7 @@ async function carryOut(check: ProbeCheck, deadlineMs: number, reach: Reach): Pr
       await reach.call(check.kernel, check.verb, check.input, deadlineMs);
       return `${check.kernel} ${check.verb} answered`;
     case 'http':
-      return http(check, deadlineMs);
+      return await askAddress(check, deadlineMs, reach.hosts);
     case 'process':
       return await alive(check.pid);
     case 'query': {
@@ -53,32 +58,6 @@ async function carryOut(check: ProbeCheck, deadlineMs: number, reach: Reach): Pr
       return `${check.path} is ${value}`;
     }
   }
-}
-
-async function http(check: Extract<ProbeCheck, { kind: 'http' }>, deadlineMs: number): Promise<string> {
-  const signal = AbortSignal.timeout(deadlineMs);
-  const response = await fetch(check.url, { signal, redirect: 'manual' });
-  try {
-    if (response.status !== check.status) throw new Error(`status ${response.status}, expected ${check.status}`);
-    if (check.contains !== null && !(await beginning(response)).includes(check.contains)) {
-      throw new Error(`the body does not contain ${JSON.stringify(check.contains)}`);
-    }
-    return `status ${response.status}`;
-  } finally {
-    if (!response.bodyUsed) await response.body?.cancel();
-  }
-}
-
-/** At most `MAX_BODY_BYTES` of the body: a probe never holds more, whatever the other side sends. */
-async function beginning(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    parts.push(part);
-    bytes += part.byteLength;
-    if (bytes >= MAX_BODY_BYTES) break;
-  }
-  return Buffer.concat(parts).subarray(0, MAX_BODY_BYTES).toString('utf8');
 }
 
 /** Signal 0 asks the kernel of the machine whether the process is there. A zombie still is, but runs no more. */
@@ -98,10 +77,14 @@ async function alive(pid: number): Promise<string> {
 function numberAt(answer: unknown, path: string): number {
   let value = answer;
   for (const name of path.split('.')) {
-    value = value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[name] : undefined;
+    // Own fields alone: every list and function has a length that nobody answered with.
+    const has = value !== null && typeof value === 'object' && Object.hasOwn(value, name);
+    value = has ? (value as Record<string, unknown>)[name] : undefined;
   }
   if (typeof value !== 'number' || Number.isNaN(value)) {
-    throw new Error(`${path}: expected a number in the answer, got ${JSON.stringify(value) ?? 'nothing'}`);
+    throw new Error(
+      `${path}: expected a number in the answer, got ${JSON.stringify(value)?.slice(0, 100) ?? 'nothing'}`,
+    );
   }
   return value;
 }

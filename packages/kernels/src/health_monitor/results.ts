@@ -1,7 +1,7 @@
 import type { KernelStore } from '@grace/kernel-sdk';
 import type { ProbeDefinition } from './definition.ts';
 import type { ProbeResult } from './judge.ts';
-import { firstSlice, type Objective, type Slice, sliceOf } from './objective.ts';
+import { type Count, firstSlice, type Objective, sliceOf, type Within } from './objective.ts';
 
 export interface StoredResult extends ProbeResult {
   probe: string;
@@ -24,7 +24,8 @@ export interface Results {
   /** Writes results in one transaction, and counts them for the objectives they belong to. */
   write(results: readonly CountedResult[]): void;
   history(probe: string | undefined, limit: number): StoredResult[];
-  slices(objective: Objective): Slice[];
+  /** What an objective has counted, at this time. */
+  within(objective: Objective, wallMs: number): Within;
   count(): number;
 }
 
@@ -37,6 +38,8 @@ const MIGRATIONS = [
   CREATE TABLE results (seq INTEGER PRIMARY KEY, probe TEXT NOT NULL, verdict TEXT NOT NULL, detail TEXT NOT NULL, ms REAL NOT NULL, wall_ms REAL NOT NULL);
   CREATE INDEX results_probe ON results (probe, seq);
   CREATE TABLE slices (objective TEXT NOT NULL, slice INTEGER NOT NULL, good INTEGER NOT NULL, bad INTEGER NOT NULL, PRIMARY KEY (objective, slice)) WITHOUT ROWID`,
+  // Windows have more slices than before: the numbers of the old ones mean other times.
+  'DELETE FROM slices',
 ];
 
 export function createResults(store: KernelStore): Results {
@@ -46,6 +49,9 @@ export function createResults(store: KernelStore): Results {
   const trim = db.prepare('DELETE FROM results WHERE seq <= (SELECT max(seq) FROM results) - ?');
   const add = db.prepare(
     'INSERT INTO slices (objective, slice, good, bad) VALUES (?, ?, ?, ?) ON CONFLICT (objective, slice) DO UPDATE SET good = good + excluded.good, bad = bad + excluded.bad',
+  );
+  const sum = db.prepare(
+    'SELECT total(good) AS good, total(bad) AS bad FROM slices WHERE objective = ? AND slice > ? AND slice <= ?',
   );
   const forget = db.prepare('DELETE FROM slices WHERE objective = ? AND slice < ?');
   return {
@@ -76,13 +82,21 @@ export function createResults(store: KernelStore): Results {
     },
     write(results) {
       store.transaction(() => {
+        const sums = new Map<string, Count & { objective: Objective; slice: number; wallMs: number }>();
         for (const { probe, verdict, detail, ms, wallMs, objectives } of results) {
-          insert.run(probe, verdict, detail.slice(0, 500), ms, wallMs);
+          insert.run(probe, verdict, detail, ms, wallMs);
           if (verdict === 'unknown') continue;
           for (const objective of objectives) {
-            add.run(objective.id, sliceOf(objective, wallMs), verdict === 'pass' ? 1 : 0, verdict === 'fail' ? 1 : 0);
-            forget.run(objective.id, firstSlice(objective, wallMs));
+            const slice = sliceOf(objective, wallMs);
+            const key = `${slice} ${objective.id}`;
+            const sum = sums.get(key) ?? { objective, slice, wallMs, good: 0, bad: 0 };
+            sum[verdict === 'pass' ? 'good' : 'bad'] += 1;
+            sums.set(key, sum);
           }
+        }
+        for (const { objective, slice, wallMs, good, bad } of sums.values()) {
+          add.run(objective.id, slice, good, bad);
+          forget.run(objective.id, firstSlice(objective, wallMs));
         }
         trim.run(MAX_RESULTS);
       });
@@ -95,9 +109,9 @@ export function createResults(store: KernelStore): Results {
           : db.prepare(`${columns} WHERE probe = ? ORDER BY seq DESC LIMIT ?`).all(probe, limit);
       return rows.map((row) => ({ ...row }) as unknown as StoredResult);
     },
-    slices(objective) {
-      const rows = db.prepare('SELECT slice, good, bad FROM slices WHERE objective = ?').all(objective.id);
-      return rows.map((row) => ({ ...row }) as unknown as Slice);
+    within(objective, wallMs) {
+      const now = sliceOf(objective, wallMs);
+      return (count) => ({ ...(sum.get(objective.id, now - count, now) as unknown as Count) });
     },
     count: () => (db.prepare('SELECT count(*) AS count FROM results').get() as { count: number }).count,
   };

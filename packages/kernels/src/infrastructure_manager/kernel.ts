@@ -1,4 +1,5 @@
 import { arch, availableParallelism, platform, release, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { GraceError } from '@grace/contracts';
 import { defineKernel, is, readInput } from '@grace/kernel-sdk';
 import { RESOURCES, type Resource, THRESHOLD_DEFAULTS } from './pressure.ts';
@@ -6,11 +7,18 @@ import { probeInfrastructure } from './probe.ts';
 import { createProcFiles } from './proc/files.ts';
 import { createSampler, type PressureChange } from './sampler.ts';
 import { createSamples } from './samples.ts';
+import { readSnapshotSettings } from './snapshots/settings.ts';
+import { snapshotVerbs } from './snapshots/verbs.ts';
+import { TABLES } from './tables.ts';
 import { type Thresholds, thresholdProblem } from './threshold.ts';
 
 const SAMPLE_MS = 5000;
 const MAX_SAMPLES = 720;
 const THRESHOLDS = 'thresholds';
+/** Named from here: bundled, what is loaded later lies in another folder. */
+const CHECKER = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './pool.ts' : './infrastructure_manager-pool.js', import.meta.url),
+);
 
 export default defineKernel({
   id: 'infrastructure_manager',
@@ -19,6 +27,7 @@ export default defineKernel({
     const sys = is.optional(is.string())(ctx.config['sys'], 'config.sys') ?? '/sys';
     const sampleMs = is.optional(is.number({ min: 50 }))(ctx.config['sampleMs'], 'config.sampleMs') ?? SAMPLE_MS;
     const files = createProcFiles(proc, sys);
+    ctx.store.migrate(TABLES);
     const samples = createSamples(ctx.store, MAX_SAMPLES);
     let thresholds = { ...THRESHOLD_DEFAULTS, ...ctx.store.get<Record<Resource, Thresholds>>(THRESHOLDS) };
     const sampler = createSampler(ctx, files, proc, () => thresholds);
@@ -48,6 +57,10 @@ export default defineKernel({
       await Promise.all(changes.map(publish));
     };
     ctx.every(sampleMs, round);
+    // Loaded beside the start: it reads the disk, and nothing of the start waits for it.
+    const settings = readSnapshotSettings(ctx);
+    const hygiene = import('./snapshots/hygiene.ts').then(({ openHygiene }) => openHygiene(ctx, settings, CHECKER));
+    hygiene.catch((error: Error) => ctx.log.error('snapshots cannot be used', { error: error.message }));
     // The first one soon, beside the start.
     round().catch((error: Error) => ctx.log.error('the first sample failed', { error: error.message }));
 
@@ -103,7 +116,8 @@ export default defineKernel({
           }
           return thresholds;
         },
-        status(input) {
+        ...snapshotVerbs(hygiene),
+        async status(input) {
           readInput(input, {});
           return {
             levels: sampler.levels(),
@@ -111,10 +125,19 @@ export default defineKernel({
             kept: samples.count(),
             complete: sampler.last()?.complete ?? null,
             sampleMs,
+            snapshots: await hygiene.then(
+              (open) => open.summary(),
+              (error: Error) => ({ error: error.message }),
+            ),
           };
         },
       },
       probe: () => probeInfrastructure(files, proc, () => ctx.clock.monoMs()),
+      drain: async () =>
+        await hygiene.then(
+          (open) => open.settled(),
+          () => {},
+        ),
     };
   },
 });

@@ -9,7 +9,6 @@ export interface Samples {
 }
 
 export function createSamples(store: KernelStore, capacity: number): Samples {
-  store.migrate(['CREATE TABLE samples (seq INTEGER PRIMARY KEY, wall_ms REAL NOT NULL, sample TEXT NOT NULL)']);
   const { db } = store;
   return {
     add(wallMs, sample) {

@@ -1,6 +1,7 @@
 import type { Clock } from '@grace/contracts';
 import type { Filing } from './filing.ts';
 import type { DocumentType } from './intake/document-type.ts';
+import type { Content } from './intake/file.ts';
 import { documentId, type Library } from './store/library.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -9,7 +10,9 @@ export interface Arrival {
   /** Real path of a file, or the name the caller gave. */
   place: string;
   type: DocumentType;
-  text: string;
+  content: Content;
+  /** Of the file it was read from; empty when there is none to go by. */
+  stamp?: string;
 }
 
 export interface Ingested {
@@ -28,18 +31,19 @@ export function createIngest(library: Library, workshop: Workshop, filing: Filin
   /** The last work at each place: two contents of one place never overtake each other. */
   const last = new Map<string, Promise<unknown>>();
 
-  const ingest = async ({ namespace, place, type, text }: Arrival): Promise<Ingested> => {
+  const ingest = async ({ namespace, place, type, content, stamp = '' }: Arrival): Promise<Ingested> => {
     const before = library.at(namespace, place);
-    const { hash, split } = await workshop.prepare({ type, text, knownHash: before?.hash });
+    const { hash, split } = await workshop.prepare({ type, content, knownHash: before?.hash });
     const id = documentId(namespace, hash);
     const known = library.document(id) !== undefined;
     if (!known || before?.id !== id) {
       if (before) await filing.finish(before.id);
-      const { chunks, title, note } = split!;
-      const document = { id, namespace, hash, type, characters: text.length, atMs: clock.wallMs(), source: place };
+      const { chunks, title, note, characters } = split!;
+      const document = { id, namespace, hash, type, characters, atMs: clock.wallMs(), source: place };
       const name = (title ?? place.slice(place.lastIndexOf('/') + 1)).slice(0, 200).toWellFormed();
       library.shelve({ ...document, title: name, note: note ?? null }, place, chunks);
     }
+    library.setStamp(namespace, place, stamp);
     await filing.file(id);
     // What stood here may stand elsewhere still; then it is filed under that place.
     if (before) await filing.finish(before.id);

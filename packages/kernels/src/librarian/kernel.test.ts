@@ -222,7 +222,7 @@ describe('librarian', () => {
         await refused('ingest', { name: '/etc/a', text: 'x' }, 'BAD_INPUT', /name/);
         await refused('ingest', { name: 'a', text: 'x'.repeat(900_001) }, 'TOO_LARGE');
         await refused('ingest', { name: 'a', text: 'x\0y' }, 'UNSUPPORTED_TYPE', /NUL/);
-        await refused('ingest', { name: 'a.pdf', text: 'x' }, 'UNSUPPORTED_TYPE', /pdf/);
+        await refused('ingest', { name: 'a.pdf', text: 'x' }, 'DOCUMENT_UNREADABLE', /given as a file/);
         writeFileSync(join(folder, 'large.txt'), 'x'.repeat(5000));
         await refused('ingest', { path: join(folder, 'large.txt') }, 'TOO_LARGE');
         await refused('watch', { folder: join(folder, 'none') }, 'NOT_FOUND');

@@ -2,18 +2,20 @@ import { GraceError } from '@grace/contracts';
 import { defineKernel, readInput } from '@grace/kernel-sdk';
 import { createFiling } from './filing.ts';
 import { createIngest } from './ingest.ts';
-import { typeOf } from './intake/document-type.ts';
-import { readFileIn } from './intake/file.ts';
 import { memoryOf, NAMESPACE } from './memory.ts';
 import { probeLibrary } from './probe.ts';
+import { createReading } from './reading.ts';
 import { search } from './search.ts';
 import { readSettings } from './settings.ts';
+import { openFailures } from './store/failures.ts';
 import { type LibraryDocument, openLibrary } from './store/library.ts';
-import { readDocumentId, readFolder, readIngest, readSearch, readSummarise } from './verbs.ts';
+import { readDocumentId, readFolder, readIngest, readLimit, readSearch, readSummarise } from './verbs.ts';
 import { createWatches } from './watch/watches.ts';
 import { createWorkshop } from './workshop.ts';
 
 const SETTLE_EVERY_MS = 10_000;
+/** One look at each file, unread where it is the same: 5000 take about 0.1 s. */
+const SCAN_EVERY_MS = 300_000;
 
 /** Reads, watches, splits and summarises documents, and files their parts in memory_fusion with the way back. */
 export default defineKernel({
@@ -31,7 +33,10 @@ export default defineKernel({
     const memory = memoryOf(ctx);
     const filing = createFiling(library, memory, ctx.log);
     const ingest = createIngest(library, workshop, filing, ctx.clock);
-    const watches = createWatches({ library, ingest, filing, log: ctx.log, limits: settings, namespace: NAMESPACE });
+    const failures = openFailures(ctx.store);
+    const about = { failures, limits: settings, namespace: NAMESPACE };
+    const reading = createReading({ ...about, ingest, clock: ctx.clock });
+    const watches = createWatches({ ...about, library, reading, filing, log: ctx.log, signal: ctx.signal });
 
     let compared = false;
     const settle = async (): Promise<void> => {
@@ -44,6 +49,7 @@ export default defineKernel({
       }
     };
     ctx.every(SETTLE_EVERY_MS, settle);
+    ctx.every(SCAN_EVERY_MS, watches.scan);
     // Once now, beside the start: probe and verbs do not wait for a large folder.
     const first = settle().catch((error: unknown) => ctx.log.warn('left work waits', { error: String(error) }));
 
@@ -56,13 +62,11 @@ export default defineKernel({
     const verbs = {
       async ingest(input: unknown) {
         const given = readIngest(input);
-        const { place, text } =
+        const ingested =
           'path' in given
-            ? await readFileIn(given.path, settings).then((file) => ({ place: file.path, text: file.text }))
-            : { place: given.name, text: given.text };
-        const type = given.type ?? typeOf(place) ?? 'txt';
-        const ingested = await ingest({ namespace: NAMESPACE, place, type, text });
-        ctx.log.debug('ingest', { place, ...ingested });
+            ? await reading.file(given.path, { type: given.type })
+            : await reading.text(given.name, given.text, given.type);
+        ctx.log.debug('ingest', { ...ingested });
         return ingested;
       },
       async watch(input: unknown) {
@@ -88,6 +92,9 @@ export default defineKernel({
         }
         ctx.log.debug('document', { document: id });
         return { ...about, filed: library.isFiled(id), places: library.places(id), sections };
+      },
+      failures(input: unknown) {
+        return failures.newest(NAMESPACE, readLimit(input).limit);
       },
       async search(input: unknown) {
         const { query, limit } = readSearch(input);
@@ -117,7 +124,7 @@ export default defineKernel({
       status(input: unknown) {
         readInput(input, {});
         const { documents, chunks, waiting } = library.stats();
-        return { documents, chunks, waiting, watches: watches.status() };
+        return { documents, chunks, waiting, failed: failures.count(), watches: watches.status() };
       },
     };
 

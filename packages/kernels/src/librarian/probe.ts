@@ -38,7 +38,12 @@ export async function probeLibrary({ ingest, search, discard }: ProbeParts): Pro
   turn++;
   try {
     const text = [first, second].map(([heading, body]) => `# ${heading}\n\n${body}\n`).join('\n');
-    const { document, chunks } = await ingest({ namespace, place, type: 'md', text: `${text}\n<!-- ${run} -->\n` });
+    const { document, chunks } = await ingest({
+      namespace,
+      place,
+      type: 'md',
+      content: { text: `${text}\n<!-- ${run} -->\n` },
+    });
     if (chunks !== 2) throw new Error(`a document of two sections became ${chunks} chunks`);
     const [found] = await search(namespace, asked[2], 2);
     if (found?.document !== document || found.section !== asked[0] || !found.text.includes(asked[1])) {

@@ -5,6 +5,8 @@ export interface Settings {
   /** Absolute folders that may be read; empty = whatever the user of the process may read. */
   roots: readonly string[];
   maxFileBytes: number;
+  /** Of a pdf, which is larger than the text in it. */
+  maxPdfBytes: number;
   /** Files one watched folder may hold. */
   maxFiles: number;
   /** Threads of the pool; they exist only while there is work for them. */
@@ -17,12 +19,14 @@ export function readSettings(config: Readonly<Record<string, unknown>>): Setting
     const given = readInput(config, {
       roots: is.optional(is.array(is.string({ pattern: /^\//, what: 'an absolute folder' }), { max: 100 })),
       maxFileBytes: is.optional(is.number({ min: 1024, max: 64 * 1024 ** 2, integer: true })),
+      maxPdfBytes: is.optional(is.number({ min: 1024, max: 256 * 1024 ** 2, integer: true })),
       maxFiles: is.optional(is.number({ min: 1, max: 50_000, integer: true })),
       maxThreads: is.optional(is.number({ min: 1, max: 2, integer: true })),
     });
     return {
       roots: given.roots ?? [],
       maxFileBytes: given.maxFileBytes ?? 4 * 1024 ** 2,
+      maxPdfBytes: given.maxPdfBytes ?? 32 * 1024 ** 2,
       maxFiles: given.maxFiles ?? 5000,
       maxThreads: given.maxThreads ?? 1,
     };

@@ -1,6 +1,6 @@
 import { GraceError } from '@grace/contracts';
 import { is, readInput } from '@grace/kernel-sdk';
-import { DOCUMENT_TYPES, type DocumentType, typeOf } from './intake/document-type.ts';
+import { DOCUMENT_TYPES, type DocumentType } from './intake/document-type.ts';
 import { readable } from './intake/text.ts';
 
 const MAX_PATH = 4096;
@@ -12,7 +12,7 @@ const id = is.string({ pattern: /^[0-9a-f]{24}$/, what: 'the id of a document (2
 
 export type IngestInput =
   | { path: string; type: DocumentType | undefined }
-  | { name: string; text: string; type: DocumentType };
+  | { name: string; text: string; type: DocumentType | undefined };
 
 /** @throws GraceError `BAD_INPUT`, `TOO_LARGE`, `UNSUPPORTED_TYPE` */
 export function readIngest(input: unknown): IngestInput {
@@ -44,12 +44,17 @@ export function readIngest(input: unknown): IngestInput {
       },
     );
   }
-  return { name, text: readable(name, Buffer.from(text)), type: type ?? typeOf(name) ?? 'txt' };
+  return { name, text: readable(name, Buffer.from(text)), type };
 }
 
 export const readFolder = (input: unknown): { folder: string } => readInput(input, { folder: path });
 
 export const readDocumentId = (input: unknown): { id: string } => readInput(input, { id });
+
+export function readLimit(input: unknown): { limit: number } {
+  const given = readInput(input, { limit: is.optional(is.number({ min: 1, max: 1000, integer: true })) });
+  return { limit: given.limit ?? 100 };
+}
 
 export function readSearch(input: unknown): { query: string; limit: number } {
   const given = readInput(input, {

@@ -1,14 +1,26 @@
 import { fileURLToPath } from 'node:url';
 import { GraceError } from '@grace/contracts';
 import type { Piscina } from 'piscina';
+import type { Answer } from './pool.ts';
 import { type Preparation, type Prepared, prepare } from './prepare.ts';
 import { summarise } from './summary/summary.ts';
 
 /** Characters. What is shorter is done in the kernel's thread: no way to another and back, and at worst 0.1 s (hostile markdown). */
 const SMALL = 4096;
 const MAX_QUEUE = 64;
-const TASK_DEADLINE_MS = 30_000;
 const IDLE_MS = 2000;
+const HEAP_MB = 256;
+
+/** What a reader may spend on one document. */
+export interface Allowance {
+  deadlineMs: number;
+  /** Heap and buffers of the thread while it reads a pdf, whose streams may unfold to any size. */
+  memoryBytes: number;
+}
+
+const ALLOWANCE: Allowance = { deadlineMs: 30_000, memoryBytes: 384 * 1024 ** 2 };
+/** A stream unfolds at less than 200 MB/s: a reading that is so old is at most 20 MB off. */
+const WATCH_EVERY_MS = 100;
 
 export type Workshop = ReturnType<typeof createWorkshop>;
 
@@ -16,9 +28,12 @@ export type Workshop = ReturnType<typeof createWorkshop>;
  * Where splitting, hashing and summarising happen: small texts in this thread, others in a pool that is made at the first need and has no
  * threads at rest. Its twin is pool.ts.
  */
-export function createWorkshop(maxThreads: number) {
+export function createWorkshop(maxThreads: number, allowance: Allowance = ALLOWANCE) {
   let pool: Promise<Piscina> | undefined;
   let underway = 0;
+  /** Pdfs are read one after the other: then it is known whose memory a thread has. */
+  let lastPdf: Promise<unknown> = Promise.resolve();
+  let waitingPdfs = 0;
   const counters = { here: 0, pooled: 0, failed: 0 };
 
   const open = async (): Promise<Piscina> => {
@@ -32,27 +47,63 @@ export function createWorkshop(maxThreads: number) {
       maxQueue: MAX_QUEUE,
       idleTimeout: IDLE_MS,
       niceIncrement: 10,
-      resourceLimits: { maxOldGenerationSizeMb: 256 },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
     });
   };
 
-  const run = async <T>(name: 'prepare' | 'summarise', task: unknown): Promise<T> => {
+  const run = async <T>(name: 'prepare' | 'summarise', task: unknown, greedy?: AbortSignal): Promise<T> => {
     pool ??= open();
     counters.pooled++;
     underway++;
+    const deadline = AbortSignal.timeout(allowance.deadlineMs);
     try {
-      return (await (await pool).run(task, { name, signal: AbortSignal.timeout(TASK_DEADLINE_MS) })) as T;
+      const signal = greedy ? AbortSignal.any([deadline, greedy]) : deadline;
+      const answer = (await (await pool).run(task, { name, signal })) as Answer<T>;
+      if ('value' in answer) return answer.value;
+      throw new GraceError(answer.refused.code, answer.refused.message, answer.refused.details);
     } catch (error) {
       counters.failed++;
-      throw refusal(name, error);
+      throw refusal(name, error, deadline.aborted ? allowance.deadlineMs : undefined);
     } finally {
       underway--;
     }
   };
 
+  const readPdf = async (task: Preparation): Promise<Prepared> => {
+    const greedy = new AbortController();
+    const watch = setInterval(async () => {
+      const threads = (await pool)?.threads ?? [];
+      for (const thread of threads) {
+        // A thread that ends meanwhile has no memory any more.
+        const seen = await thread.getHeapStatistics().catch(() => undefined);
+        if (seen && seen.used_heap_size + seen.external_memory > allowance.memoryBytes) {
+          const mib = Math.round(allowance.memoryBytes / 1024 ** 2);
+          greedy.abort(
+            new GraceError('DOCUMENT_UNREADABLE', `the pdf unfolds to more than ${mib} MiB and is not read`),
+          );
+        }
+      }
+    }, WATCH_EVERY_MS);
+    try {
+      return await run<Prepared>('prepare', task, greedy.signal);
+    } catch (error) {
+      if (greedy.signal.aborted) throw greedy.signal.reason;
+      throw error;
+    } finally {
+      clearInterval(watch);
+    }
+  };
+
   return {
-    prepare(task: Preparation): Promise<Prepared> {
-      if (task.text.length > SMALL) return run<Prepared>('prepare', task);
+    async prepare(task: Preparation): Promise<Prepared> {
+      if ('pdf' in task.content) {
+        if (waitingPdfs >= MAX_QUEUE) throw full();
+        waitingPdfs++;
+        const read = lastPdf.then(() => readPdf(task)).finally(() => waitingPdfs--);
+        lastPdf = read.catch(() => {});
+        return read;
+      }
+      if (task.content.text.length > SMALL) return run<Prepared>('prepare', task);
       counters.here++;
       return prepare(task);
     },
@@ -82,13 +133,18 @@ export function createWorkshop(maxThreads: number) {
   };
 }
 
-function refusal(name: string, error: unknown): GraceError {
-  const { message, name: kind } = error as Error;
-  if (/queue is at limit/i.test(message)) {
-    return new GraceError('CONFLICT', `${MAX_QUEUE} documents wait for a thread already; try again later`);
+const full = (): GraceError =>
+  new GraceError('CONFLICT', `${MAX_QUEUE} documents wait for a thread already; try again later`);
+
+function refusal(name: string, error: unknown, overdueMs: number | undefined): GraceError {
+  if (error instanceof GraceError) return error;
+  const { message, code } = error as Error & { code?: string };
+  if (/queue is at limit/i.test(message)) return full();
+  if (overdueMs !== undefined) {
+    const code = name === 'prepare' ? 'DOCUMENT_UNREADABLE' : 'DEADLINE';
+    return new GraceError(code, `${name} took longer than ${overdueMs} ms and was ended`);
   }
-  if (kind === 'AbortError' || kind === 'TimeoutError') {
-    return new GraceError('DEADLINE', `${name} took longer than ${TASK_DEADLINE_MS} ms and was ended`);
-  }
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return new GraceError('DOCUMENT_UNREADABLE', `${name} needed more than ${HEAP_MB} MiB of heap and was ended`);
   return new GraceError('INTERNAL', `${name} failed in its thread: ${message}`, {}, { cause: error });
 }

@@ -140,11 +140,15 @@ describe('memory_fusion', () => {
     await withRig(async (rig) => {
       await remember(rig, { text: 'spinning threads are interrupted' });
       const db = stored(rig);
-      db.exec("UPDATE memory_vector SET embedder = 'older', vector = zeroblob(64)");
+      db.exec(
+        "UPDATE kv SET value = '\"older\"' WHERE key = 'embedder'; UPDATE memory_vector SET vector = zeroblob(64)",
+      );
       db.close();
       await rig.restart('memory_fusion');
-      const [found] = await recall(rig, { query: 'spinning thread' });
-      assert.ok(found!.parts.vector > 0);
+      await poll(
+        'its vector',
+        async () => ((await recall(rig, { query: 'spinning thread' }))[0]?.parts.vector ?? 0) > 0,
+      );
     });
   });
 
@@ -268,7 +272,7 @@ describe('memory_fusion', () => {
         const db = stored(rig);
         db.exec('DELETE FROM memory_vector');
         db.close();
-        await assert.rejects(rig.probe('memory_fusion'), /1 memories are stored, but 0 vectors/);
+        await assert.rejects(rig.probe('memory_fusion'), /of 1 memories 0 have lost their words and 1 their vectors/);
       }));
   });
 });

@@ -1,59 +1,89 @@
 import { GraceError } from '@grace/contracts';
-import { defineKernel, readInput } from '@grace/kernel-sdk';
+import { defineKernel, type KernelContext, readInput } from '@grace/kernel-sdk';
+import { openEndpoint } from './model/open.ts';
 import { probeMemory } from './probe.ts';
 import { recall } from './recall/recall.ts';
 import { readSettings } from './settings.ts';
+import { createCensus } from './store/census.ts';
+import { createIndexing } from './store/indexing.ts';
 import { createIntake } from './store/intake.ts';
 import { openMemories } from './store/memories.ts';
+import { damage, openTables } from './store/open.ts';
+import { createRemoval } from './store/removal.ts';
 import { retain } from './store/retention.ts';
 import { createVectorCache } from './store/vector-cache.ts';
-import { readForgetting, readLink, readMemory, readQuestion } from './verbs.ts';
+import { readForgetting, readLink, readMemory, readQuestion, readTranscript } from './verbs.ts';
 import { hashedEmbedder } from './words/embedder.ts';
 
 const RETENTION_EVERY_MS = 60_000;
+/** Between two rounds a namespace may not grow far past its bound. */
+const TIDY_AFTER_MS = 1000;
 
 /** Memory of events, facts and documents: full text and vectors, fused by rank, recency and trust. */
 export default defineKernel({
   id: 'memory_fusion',
-  async start(ctx) {
+  start(ctx) {
     const settings = readSettings(ctx.config);
+    openTables(ctx.store);
     const { db } = ctx.store;
     const embedder = hashedEmbedder(settings.dimension);
-    const cache = createVectorCache(db, embedder, settings.cacheBytes);
-    ctx.onPressure(({ of }) => {
-      const { bytes } = cache.stats();
-      cache.clear();
-      // What SQLite holds in memory of its own, which no reading of the thread shows.
-      db.exec('PRAGMA shrink_memory');
-      if (bytes > 0) ctx.log.info('vectors dropped: memory is short', { of, bytes });
-    });
-    const memories = openMemories(ctx.store, embedder, cache);
+    const shelf = { table: 'memory_vector', dimension: settings.dimension } as const;
+    const cache = createVectorCache(db, shelf, settings.cacheBytes);
+    const endpoint = settings.model && openEndpoint(ctx, settings.model, settings.cacheBytes);
+    const caches = endpoint ? [cache, endpoint.cache] : [cache];
+    const removal = createRemoval(ctx.store, caches);
+    const memories = openMemories(ctx.store, embedder, caches, removal, endpoint?.backlog.wake);
+    const census = createCensus(ctx.store);
+    const indexing = createIndexing(ctx.store, embedder, cache);
     const counters = { remembered: 0, known: 0, recalled: 0, forgotten: 0, expired: 0 };
-    const untidy = new Set<string>();
+    releaseUnderPressure(ctx, () => {
+      const bytes = caches.reduce((sum, each) => sum + each.stats().bytes, 0);
+      for (const each of caches) each.clear();
+      return bytes;
+    });
 
-    const embedded = await memories.embedStale(ctx.signal);
-    if (embedded > 0) ctx.log.info('vectors made anew', { count: embedded, embedder: embedder.id });
+    if (indexing.begin()) ctx.log.info('vectors of another embedder go', { embedder: embedder.id });
+    // Beside the work: neither verbs nor the probe wait for what may be a hundred thousand memories.
+    const catchUp = async (): Promise<void> => {
+      await removal.finish();
+      const made = await indexing.complement(ctx.signal);
+      if (made > 0) ctx.log.info('words and vectors made anew', { memories: made });
+      endpoint?.backlog.wake();
+    };
+    const caughtUp = catchUp().catch((error: unknown) => {
+      if (!ctx.signal.aborted) ctx.log.error('index not complete', { error: String(damage(error, ctx.store.path)) });
+    });
 
     const tidy = async (namespaces: Iterable<string>): Promise<void> => {
-      const expired = await retain(memories, settings, namespaces, ctx.clock.wallMs());
+      const expired = await retain({ removal, census }, settings, namespaces, ctx.clock.wallMs());
       counters.expired += expired;
       if (expired > 0) ctx.log.info('memories expired', { count: expired });
     };
+    ctx.every(RETENTION_EVERY_MS, () => tidy(census.namespaces()));
+    const untidy = new Set<string>();
+    let tidying: NodeJS.Timeout | undefined;
+    ctx.signal.addEventListener('abort', () => clearTimeout(tidying), { once: true });
     const keep = createIntake(memories, (namespaces) => {
       for (const namespace of namespaces) untidy.add(namespace);
+      if (ctx.signal.aborted) return;
+      tidying ??= setTimeout(() => {
+        tidying = undefined;
+        const grown = [...untidy];
+        untidy.clear();
+        tidy(grown).catch((error: unknown) => ctx.log.error('retention failed', { error: String(error) }));
+      }, TIDY_AFTER_MS);
     });
-    const namespaces = (): string[] =>
-      db
-        .prepare('SELECT DISTINCT namespace FROM memory')
-        .all()
-        .map((row) => String(row['namespace']));
-    ctx.every(RETENTION_EVERY_MS, () => tidy(namespaces()));
-    // Between two rounds a namespace may not grow far past its bound.
-    ctx.every(1000, async () => {
-      const grown = [...untidy];
-      untidy.clear();
-      await tidy(grown);
-    });
+
+    const forget = async (input: unknown, isProbe: boolean): Promise<{ forgotten: number }> => {
+      const { where, values, id, thorough } = readForgetting(input);
+      const forgotten = removal.leave(where, values);
+      if (id !== undefined && forgotten === 0)
+        throw new GraceError('NOT_FOUND', `no memory has the id "${id}"`, { id });
+      await removal.finish();
+      endpoint?.model.forgetQueries();
+      if (!isProbe && (forgotten > 0 || thorough)) removal.scrub(thorough);
+      return { forgotten };
+    };
 
     const verbs = {
       async remember(input: unknown) {
@@ -64,7 +94,8 @@ export default defineKernel({
       },
       async recall(input: unknown) {
         const question = readQuestion(input);
-        const found = await recall({ db, memories, cache, embedder }, question, ctx.clock.wallMs());
+        const sources = { db, memories, cache, embedder, ...(endpoint ? { model: endpoint } : {}) };
+        const found = await recall(sources, question, ctx.clock.wallMs());
         counters.recalled++;
         ctx.log.debug('recall', { namespace: question.namespace, found: found.length });
         return found;
@@ -76,44 +107,69 @@ export default defineKernel({
         return linked;
       },
       async forget(input: unknown) {
-        const { where, values, id } = readForgetting(input);
-        const forgotten = await memories.removeWhere(where, values);
-        if (id !== undefined && forgotten === 0)
-          throw new GraceError('NOT_FOUND', `no memory has the id "${id}"`, { id });
-        counters.forgotten += forgotten;
-        ctx.log.debug('forget', { forgotten });
-        return { forgotten };
+        const done = await forget(input, false);
+        counters.forgotten += done.forgotten;
+        ctx.log.debug('forget', done);
+        return done;
       },
       stats(input: unknown) {
         readInput(input, {});
-        const rows = db
-          .prepare(
-            'SELECT namespace, kind, count(*) AS n FROM memory GROUP BY namespace, kind ORDER BY namespace, kind',
-          )
-          .all() as { namespace: string; kind: string; n: number }[];
-        const byNamespace: Record<string, Record<string, number>> = {};
-        for (const { namespace, kind, n } of rows) byNamespace[namespace] = { ...byNamespace[namespace], [kind]: n };
-        return { namespaces: byNamespace, ...totals(), cache: cache.stats(), ...counters };
+        const caching = { cache: cache.stats(), ...(endpoint ? { modelCache: endpoint.cache.stats() } : {}) };
+        return { namespaces: census.byKind(), ...census.totals(), ...caching, ...counters };
+      },
+      transcript(input: unknown) {
+        const { limit } = readTranscript(input);
+        return endpoint?.ledger.newest(limit) ?? [];
       },
       status(input: unknown) {
         readInput(input, {});
-        return { ...totals(), embedder: embedder.id, method: 'built in, lexical', retention: settings.retention };
+        const method = endpoint ? 'endpoint; built in, lexical, where it does not answer' : 'built in, lexical';
+        const model = endpoint && { ...endpoint.model.status(), waiting: endpoint.backlog.waiting() };
+        const { retention } = settings;
+        return { ...census.totals(), embedder: embedder.id, method, ...(model ? { model } : {}), retention };
       },
     };
 
-    const totals = (): { memories: number; vectors: number; links: number } => {
-      const count = (from: string): number => Number(db.prepare(`SELECT count(*) AS n FROM ${from}`).get()!['n']);
-      return { memories: count('memory'), vectors: count('memory_vector'), links: count('link') };
-    };
-
     return {
-      verbs,
+      verbs: told(verbs, ctx.store.path),
       async probe() {
-        const seen = await probeMemory({ ...verbs, unload: cache.drop });
-        const { memories: stored, vectors } = totals();
-        if (vectors !== stored) throw new Error(`${stored} memories are stored, but ${vectors} vectors`);
-        return { ...seen, memories: stored };
+        const seen = await probeMemory({
+          ...{ remember: verbs.remember, recall: verbs.recall, unload: cache.drop },
+          forget: (input) => forget(input, true),
+        });
+        const { looked, words, vectors } = census.incomplete(Math.random());
+        if (indexing.complete && words + vectors > 0)
+          throw new Error(`of ${looked} memories ${words} have lost their words and ${vectors} their vectors`);
+        return { ...seen, looked };
+      },
+      async drain() {
+        await caughtUp;
+        await endpoint?.backlog.close();
       },
     };
   },
 });
+
+function releaseUnderPressure(ctx: KernelContext, release: () => number): void {
+  ctx.onPressure(({ of }) => {
+    const bytes = release();
+    // What SQLite holds in memory of its own, which no reading of the thread shows.
+    ctx.store.db.exec('PRAGMA shrink_memory');
+    if (bytes > 0) ctx.log.info('vectors dropped: memory is short', { of, bytes });
+  });
+}
+
+/** Every verb says of a damaged file that it is one. */
+function told<T extends Record<string, (input: unknown) => unknown>>(verbs: T, path: string): T {
+  const wrapped = Object.entries(verbs).map(([name, verb]) => [
+    name,
+    async (input: unknown) => {
+      try {
+        return await verb(input);
+      } catch (error) {
+        throw damage(error, path);
+      }
+    },
+  ]);
+  return Object.fromEntries(wrapped) as T;
+}

@@ -1,5 +1,6 @@
 import { GraceError } from '@grace/contracts';
 import { is, readInput } from '@grace/kernel-sdk';
+import { type ModelSettings, readModel } from './model/settings.ts';
 
 /** How long and how many: what is older than `maxAgeMs` or beyond the newest `maxItems` is forgotten. */
 export interface RetentionRule {
@@ -15,16 +16,18 @@ export interface Settings {
   namespaces: Readonly<Record<string, RetentionRule>>;
   /** Bound of the vectors held in memory, over all namespaces. */
   cacheBytes: number;
-  /** Length of a vector. A change embeds what is stored anew at the next start. */
+  /** Length of a built-in vector. A change embeds what is stored anew at the next start. */
   dimension: number;
+  /** The endpoint that makes vectors beside the built-in embedder; none unless configured. */
+  model: ModelSettings | undefined;
 }
 
-const MAX_ITEMS = 20_000;
+const MAX_ITEMS = 100_000;
 /** Scratch of functional probes: gone after ten minutes even when a probe died before it cleaned up. */
 const PROBE_RULE: RetentionRule = { maxItems: 1000, maxAgeMs: 600_000 };
 
 const rule = {
-  maxItems: is.optional(is.number({ min: 1, max: 100_000, integer: true })),
+  maxItems: is.optional(is.number({ min: 1, max: 1_000_000, integer: true })),
   maxAgeMs: is.optional(is.number({ min: 0, integer: true })),
 };
 
@@ -37,6 +40,7 @@ export function readSettings(config: Readonly<Record<string, unknown>>): Setting
       namespaces: is.optional(is.record()),
       cacheBytes: is.optional(is.number({ min: 1024 ** 2, max: 1024 ** 3, integer: true })),
       dimension: is.optional(is.number({ min: 64, max: 4096, integer: true })),
+      model: is.optional(is.record()),
     });
     const retention = { maxItems: given.maxItems ?? MAX_ITEMS, maxAgeMs: given.maxAgeMs ?? 0 };
     const namespaces: Record<string, RetentionRule> = { probe: PROBE_RULE };
@@ -44,7 +48,13 @@ export function readSettings(config: Readonly<Record<string, unknown>>): Setting
       const own = readInput(is.record()(value, `input.namespaces.${name}`), rule);
       namespaces[name] = { maxItems: own.maxItems ?? retention.maxItems, maxAgeMs: own.maxAgeMs ?? retention.maxAgeMs };
     }
-    return { retention, namespaces, cacheBytes: given.cacheBytes ?? 64 * 1024 ** 2, dimension: given.dimension ?? 512 };
+    return {
+      retention,
+      namespaces,
+      cacheBytes: given.cacheBytes ?? 64 * 1024 ** 2,
+      dimension: given.dimension ?? 512,
+      model: given.model && readModel(given.model),
+    };
   } catch (error) {
     if (!(error instanceof GraceError)) throw error;
     throw new GraceError(

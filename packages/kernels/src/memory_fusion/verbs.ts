@@ -86,8 +86,8 @@ export interface Forgetting {
   values: string[];
   /** Set when the caller named one memory, which then has to exist. */
   id?: string;
-  /** Set when a whole namespace goes. */
-  namespace?: string;
+  /** Rewrite the file afterwards. */
+  thorough: boolean;
 }
 
 /** @throws GraceError `BAD_INPUT` unless exactly one of id, ids, source or namespace says what; a source may be narrowed by a namespace */
@@ -97,7 +97,9 @@ export function readForgetting(input: unknown): Forgetting {
     ids: is.optional(is.array(id, { max: MAX_IDS })),
     source: is.optional(source),
     namespace: is.optional(namespace),
+    thorough: is.optional(is.boolean()),
   });
+  const thorough = given.thorough ?? false;
   const named = (['id', 'ids', 'source'] as const).filter((name) => given[name] !== undefined);
   if (named.length > 1 || (named.length === 0 && given.namespace === undefined)) {
     throw new GraceError(
@@ -108,14 +110,16 @@ export function readForgetting(input: unknown): Forgetting {
   if (given.namespace !== undefined && named[0] !== undefined && named[0] !== 'source') {
     throw new GraceError('BAD_INPUT', `input.namespace: an ${named[0]} says what to forget already`);
   }
-  if (given.id !== undefined) return { where: 'id = ?', values: [given.id], id: given.id };
+  if (given.id !== undefined) return { where: 'id = ?', values: [given.id], id: given.id, thorough };
   if (given.ids !== undefined) {
-    return { where: 'id IN (SELECT value FROM json_each(?))', values: [JSON.stringify(given.ids)] };
+    return { where: 'id IN (SELECT value FROM json_each(?))', values: [JSON.stringify(given.ids)], thorough };
   }
-  if (given.source === undefined) {
-    const whole = given.namespace!;
-    return { where: 'namespace = ?', values: [whole], namespace: whole };
-  }
-  if (given.namespace === undefined) return { where: 'source = ?', values: [given.source] };
-  return { where: 'source = ? AND namespace = ?', values: [given.source, given.namespace] };
+  if (given.source === undefined) return { where: 'namespace = ?', values: [given.namespace!], thorough };
+  if (given.namespace === undefined) return { where: 'source = ?', values: [given.source], thorough };
+  return { where: 'source = ? AND namespace = ?', values: [given.source, given.namespace], thorough };
+}
+
+export function readTranscript(input: unknown): { limit: number } {
+  const given = readInput(input, { limit: is.optional(is.number({ min: 1, max: 500, integer: true })) });
+  return { limit: given.limit ?? 20 };
 }

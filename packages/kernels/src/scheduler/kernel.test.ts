@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type Clock, systemClock } from '@grace/contracts';
 import { createStore, defineKernel, type KernelContext, type KernelDefinition } from '@grace/kernel-sdk';
 import { type KernelRig, poll, rigKernels } from '@grace/testkit';
+import { permitsAll } from './fixtures/permits-all.ts';
 import kernel from './kernel.ts';
 
 const HOUR = 3_600_000;
@@ -74,7 +75,7 @@ const withBus = (ctx: KernelContext, changes: Partial<KernelContext['bus']>): Ke
 });
 
 async function withRig(definitions: KernelDefinition[], body: (rig: KernelRig) => Promise<void>) {
-  const rig = await rigKernels(definitions);
+  const rig = await rigKernels([permitsAll, ...definitions]);
   try {
     await body(rig);
   } finally {

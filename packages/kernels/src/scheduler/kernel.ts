@@ -1,7 +1,7 @@
 import { defineKernel } from '@grace/kernel-sdk';
 import { PROBE_PREFIX } from './jobs/job.ts';
 import { createProbe } from './probe.ts';
-import { createClaims, RUN_TABLES } from './runs/claims.ts';
+import { createClaims, RUN_TABLES, STRETCH_COLUMNS } from './runs/claims.ts';
 import { createRunner, type Runner } from './runs/runner.ts';
 import { createTimetable } from './timetable.ts';
 import { createVerbs } from './verbs.ts';
@@ -12,7 +12,7 @@ const FINISH_MS = 1500;
 export default defineKernel({
   id: 'scheduler',
   async start(ctx) {
-    ctx.store.migrate([RUN_TABLES]);
+    ctx.store.migrate([RUN_TABLES, STRETCH_COLUMNS]);
     const claims = createClaims(ctx.store);
     let runner: Runner | undefined;
     const timetable = createTimetable(ctx, claims, (onEnd) => {

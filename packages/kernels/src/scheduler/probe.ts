@@ -87,5 +87,6 @@ function probeJob(id: string, nowMs: number): Job {
     deadlineMs: DEADLINE_MS,
     paused: false,
     createdMs: nowMs,
+    cause: null,
   };
 }

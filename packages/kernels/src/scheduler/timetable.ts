@@ -25,12 +25,14 @@ export interface Timetable {
   add(made: NewJob): { replaced: boolean };
   remove(id: string): void;
   pause(id: string, paused: boolean): void;
-  runNow(id: string): Run;
+  runNow(id: string, cause: string | null): Run;
   /** @throws GraceError `NOT_FOUND` with the nearest id */
   get(id: string): Slot;
   jobs(): Slot[];
   /** Takes up the work: what an earlier process left, and all that is due. */
   open(): void;
+  /** Looks at the clock now, and does what is due. */
+  look(): void;
   close(): void;
   clock(): { jumps: number; lastJumpMs: number };
 }
@@ -66,21 +68,20 @@ export function createTimetable(
         advance(slot, nowMs);
       }
       for (const slot of slots.values()) if (slot.wakeMs === null && isOver(slot)) drop(slot.job.id);
+      arm();
     } catch (error) {
       ctx.log.error('the timetable could not be advanced', { error: String(error) });
       // A store that fails now fails again at once: no claim, no run, and no haste.
       clearTimeout(timer);
       timer = setTimeout(tick, FAILED_MS);
-      return;
     }
-    arm();
   };
 
   /** Sleeps until the earliest wake-up. Jobs that wait for a free slot are woken by the end of a run. */
   const arm = (): void => {
     clearTimeout(timer);
     const nowMs = ctx.clock.wallMs();
-    let next = runner.proceed() ?? nowMs + RECHECK_MS;
+    let next = nowMs + (runner.proceed() ?? RECHECK_MS);
     for (const { wakeMs, job } of slots.values()) {
       if (wakeMs !== null && wakeMs < next && (wakeMs > nowMs || !isHeld(job.id))) next = wakeMs;
     }
@@ -102,7 +103,7 @@ export function createTimetable(
 
   const advance = (slot: Slot, nowMs: number): void => {
     const { job } = slot;
-    const found = plan(slot, nowMs);
+    const found = plan(slot, nowMs, claims.decided(job.id));
     const isSideBySide = job.overlap === 'allow';
     // Runs that are caught up never overlap by policy: they come one after the other.
     if (found.catchUp.length > 0 && !isSideBySide && runner.active(job.id) > 0) return;
@@ -110,23 +111,20 @@ export function createTimetable(
     const dueTimes = isOneByOne ? found.catchUp.slice(0, 1) : [...found.catchUp, ...found.run];
     const settledMs = isOneByOne ? found.catchUp[0]! : found.settledMs;
     const claimed: Run[] = [];
-    if (dueTimes.length > 0 || found.missed) {
+    // Where a clock that was set back stands is kept too: what comes from there on is to be decided, also by the next process.
+    if (dueTimes.length > 0 || found.missed || settledMs < slot.settledMs) {
       claims.transaction(() => {
         let active = runner.active(job.id);
         let queued = runner.hasQueued(job.id);
         for (const dueMs of dueTimes) {
           const state = stateOf(job, active, queued);
-          const run = claims.claim(job.id, dueMs, 'due', state, nowMs);
+          const run = claims.claim(job, dueMs, 'due', state, nowMs);
           if (!run) continue;
           if (state === 'running') active++;
           if (state === 'queued') queued = true;
           claimed.push(run);
         }
-        if (found.missed) {
-          const { count, isAtLeast, firstMs, lastMs } = found.missed;
-          const span = `${isAtLeast ? 'at least ' : ''}${count} from ${new Date(firstMs).toISOString()} on`;
-          claims.recordMissed(job.id, lastMs, count, nowMs, span);
-        }
+        if (found.missed) claims.recordMissed(job.id, found.missed, nowMs);
         claims.settle(job.id, settledMs);
       });
     }
@@ -143,8 +141,9 @@ export function createTimetable(
     claims.removeJob(id);
   };
 
+  /** Looked at with the next tick, wherever the clock stands then: it may have been set back while no process ran. */
   const put = (job: Job, settledMs: number): void => {
-    slots.set(job.id, { job, calendar: createCalendar(job.schedule), settledMs, wakeMs: settledMs });
+    slots.set(job.id, { job, calendar: createCalendar(job.schedule), settledMs, wakeMs: 0 });
   };
 
   const timetable: Timetable = {
@@ -162,6 +161,8 @@ export function createTimetable(
           limit: JOB_LIMITS.jobs,
         });
       }
+      // What the one before it was due for by now is its own.
+      if (replaced) tick();
       claims.putJob(job, job.createdMs);
       put(job, job.createdMs);
       tick();
@@ -173,6 +174,7 @@ export function createTimetable(
       runner.cancel(id);
     },
     pause(id, paused) {
+      tick();
       const { job } = timetable.get(id);
       const nowMs = Math.floor(ctx.clock.wallMs());
       const changed = { ...job, paused };
@@ -181,7 +183,7 @@ export function createTimetable(
       put(changed, nowMs);
       tick();
     },
-    runNow(id) {
+    runNow(id, cause) {
       const { job } = timetable.get(id);
       if (job.overlap !== 'allow' && runner.active(id) > 0) {
         throw new GraceError('CONFLICT', `a run of "${id}" has not ended yet`, { job: id });
@@ -190,7 +192,7 @@ export function createTimetable(
         throw new GraceError('CONFLICT', 'as many runs as may run at the same time are under way', { job: id });
       const nowMs = Math.floor(ctx.clock.wallMs());
       for (let dueMs = nowMs; ; dueMs++) {
-        const run = claims.claim(id, dueMs, 'manual', 'running', nowMs);
+        const run = claims.claim(job, dueMs, 'manual', 'running', nowMs, cause);
         if (!run) continue;
         runner.take(job, run);
         return run;
@@ -207,6 +209,7 @@ export function createTimetable(
       runner.resume((id) => slots.get(id)?.job);
       tick();
     },
+    look: tick,
     close() {
       clearTimeout(timer);
       clearImmediate(soon);

@@ -1,3 +1,4 @@
+import type { VerbMeta } from '@grace/contracts';
 import { is, type KernelContext, readInput, type Verb } from '@grace/kernel-sdk';
 import { JOB_LIMITS, PROBE_PREFIX } from './jobs/job.ts';
 import { readJob } from './jobs/read-job.ts';
@@ -19,8 +20,8 @@ export function createVerbs(
   const known = () => timetable.jobs().filter(({ job }) => !job.id.startsWith(PROBE_PREFIX));
 
   return {
-    add(input) {
-      const made = readJob(input, Math.floor(ctx.clock.wallMs()));
+    add(input, meta) {
+      const made = readJob(input, Math.floor(ctx.clock.wallMs()), causeOf(meta));
       const { replaced } = timetable.add(made);
       return { id: made.job.id, replaced, next: iso(made.calendar.after(made.job.createdMs)) };
     },
@@ -35,9 +36,9 @@ export function createVerbs(
       timetable.pause(one, paused);
       return { id: one, paused, was };
     },
-    run(input) {
+    run(input, meta) {
       const { id: one } = readInput(input, { id });
-      return show(timetable.runNow(one));
+      return show(timetable.runNow(one, causeOf(meta)));
     },
     due(input) {
       const given = readInput(input, { withinMs: is.number({ min: 1, max: JOB_LIMITS.spanMs }), limit });
@@ -75,8 +76,13 @@ export function createVerbs(
   };
 }
 
+/** Over the bus a call has an id, by which what follows from it names its cause. */
+function causeOf({ id }: VerbMeta): string | null {
+  return id ?? null;
+}
+
 function show(run: Run): Record<string, unknown> {
-  const { dueMs, claimedMs, endedMs, nextMs, ...rest } = run;
+  const { dueMs, claimedMs, endedMs, nextMs, cause: _, ...rest } = run;
   return { ...rest, due: iso(dueMs), claimed: iso(claimedMs), ended: iso(endedMs), nextAttempt: iso(nextMs) };
 }
 

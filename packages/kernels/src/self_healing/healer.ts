@@ -5,9 +5,10 @@ import type { Baselines } from './baselines.ts';
 import type { RunJournal } from './journal.ts';
 import { observe, readIncidents, readStatus, type Subject } from './observe.ts';
 import { perform } from './perform.ts';
-import { all } from './playbook/clause.ts';
+import { createPicker } from './pick.ts';
 import { groupsOf } from './playbook/facts.ts';
 import type { Playbook } from './playbook/types.ts';
+import type { Advice } from './run/advice.ts';
 import { drive, type RunEnd } from './run/drive.ts';
 import { admit } from './run/guard.ts';
 import type { AskPermission, Permission } from './run/permission.ts';
@@ -15,8 +16,6 @@ import { rehearse } from './run/rehearse.ts';
 
 /** Runs at one moment; further incidents wait for the next reconciliation. */
 const MAX_ACTIVE = 8;
-/** Refusals of governance that are remembered, so that it is not asked at each look. */
-const MAX_REFUSED = 1000;
 
 interface Ended {
   run: string;
@@ -29,7 +28,7 @@ interface Ended {
 
 /** Starts runs: for incidents that open, for those found open, and by hand. One at a time per target. */
 export interface Healer {
-  /** Starts the first playbook that answers to the incident, if its target is free. Resolves when that run has ended. */
+  /** Starts a playbook that answers to the incident, if its target is free: of several, the advised one. Resolves when that run has ended. */
   consider(incident: Incident): Promise<void>;
   /** Compares what should be (no open incident) with what is, so that a missed event heals itself. */
   reconcile(): Promise<void>;
@@ -46,12 +45,12 @@ export function createHealer(
   journal: RunJournal,
   baselines: Baselines,
   ask: AskPermission,
+  advice: Advice,
 ): Healer {
   const active = new Map<string, { run: string; playbook: string; target: string }>();
   const ends = new Set<Promise<unknown>>();
   const considering = new Set<string>();
-  /** By incident and playbook: when governance, which refused, is asked again. */
-  const notBefore = new Map<string, number>();
+  const pick = createPicker(ctx, { playbooks, journal, baselines, ask, advice });
 
   const begin = (playbook: Playbook, subject: Subject, run: string, dryRun: boolean): string => {
     const correlation = subject.incident?.correlation ?? (subject.incident?.id || run);
@@ -69,7 +68,9 @@ export function createHealer(
 
   const finish = (playbook: Playbook, subject: Subject, run: string, correlation: string, end: RunEnd): Ended => {
     journal.close(run, end.outcome, end.detail);
-    reportEnd(ctx, correlation, { run, playbook: playbook.id, incident: subject.incident?.id ?? '' }, end);
+    const { incident } = subject;
+    reportEnd(ctx, correlation, { run, playbook: playbook.id, incident: incident?.id ?? '' }, end);
+    if (incident) advice.tell({ run, playbook: playbook.id, incident }, end);
     return {
       run,
       playbook: playbook.id,
@@ -123,47 +124,6 @@ export function createHealer(
     return { run, ended };
   };
 
-  /** The first playbook whose trigger and conditions fit, and that has neither healed this incident nor been refused for it. */
-  const choose = async (incident: Incident): Promise<{ playbook: Playbook; permission?: Permission } | undefined> => {
-    for (const playbook of playbooks) {
-      if (!playbook.trigger.includes(incident.kind)) continue;
-      const earlier = journal.of(incident.id, playbook.id);
-      if (earlier.includes('healed')) return undefined;
-      const subject = { target: incident.subject, incident };
-      const facts = await observe(ctx, subject, groupsOf(playbook), baselines);
-      if (ctx.signal.aborted) return undefined;
-      const { truth, unmet } = all(playbook.conditions, {
-        ...facts,
-        before: facts,
-        run: { id: '', target: incident.subject },
-      });
-      if (truth !== true) {
-        ctx.log.debug('a playbook does not fit', { playbook: playbook.id, incident: incident.id, unmet });
-        continue;
-      }
-      const admission = admit(
-        playbook.id,
-        playbook.guards,
-        incident.subject,
-        journal.past(incident.subject),
-        ctx.clock.monoMs(),
-      );
-      // What only has to wait is asked again at the next look. A refusal is said once per incident.
-      if (!admission.admitted) {
-        if (!admission.passes && !earlier.includes('refused')) return { playbook };
-        continue;
-      }
-      const key = `${incident.id} ${playbook.id}`;
-      if (ctx.clock.monoMs() < (notBefore.get(key) ?? 0)) continue;
-      const permission = await ask(playbook, subject);
-      if (ctx.signal.aborted) return undefined;
-      if (permission.granted || !earlier.includes('refused')) return { playbook, permission };
-      if (notBefore.size >= MAX_REFUSED) notBefore.clear();
-      notBefore.set(key, ctx.clock.monoMs() + permission.askAgainMs);
-    }
-    return undefined;
-  };
-
   const healer: Healer = {
     async consider(incident) {
       const { subject: target } = incident;
@@ -171,7 +131,7 @@ export function createHealer(
       considering.add(target);
       let ended: Promise<Ended> | undefined;
       try {
-        const chosen = await choose(incident);
+        const chosen = await pick(incident);
         if (!chosen || active.has(target) || ctx.signal.aborted) return;
         ({ ended } = start(chosen.playbook, { target, incident }, chosen.permission));
       } finally {

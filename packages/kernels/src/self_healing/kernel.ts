@@ -7,6 +7,7 @@ import { createRunJournal } from './journal.ts';
 import { readIncidents, type Subject } from './observe.ts';
 import type { Playbook } from './playbook/types.ts';
 import { probeEngine } from './probe.ts';
+import { learnedAdvice } from './run/advice.ts';
 import { askGovernance, EMERGENCY } from './run/permission.ts';
 import { loadPlaybooks } from './shelf.ts';
 
@@ -27,7 +28,7 @@ export default defineKernel({
     const journal = createRunJournal(ctx.store, ctx.clock);
     const interrupted = closeInterrupted(ctx, journal);
     const baselines = createBaselines();
-    const healer = createHealer(ctx, playbooks, journal, baselines, askGovernance(ctx, emergency));
+    const healer = createHealer(ctx, playbooks, journal, baselines, askGovernance(ctx, emergency), learnedAdvice(ctx));
     const reconciliation = watchIncidents(ctx, healer, reconcileMs);
 
     const named = (name: string): Playbook => {

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import type { GraceError } from '@grace/contracts';
 import { defineKernel, type KernelDefinition } from '@grace/kernel-sdk';
 import { type KernelRig, poll, rigKernels } from '@grace/testkit';
+import { permitsAll } from './fixtures/permits-all.ts';
 import kernel from './kernel.ts';
 
 /** Counts what comes on a pattern. */
@@ -33,7 +34,7 @@ async function withRig(
   options: Parameters<typeof rigKernels>[1] = {},
   definition: KernelDefinition = kernel,
 ) {
-  const rig = await rigKernels([definition], options);
+  const rig = await rigKernels([permitsAll, definition], options);
   try {
     await work(rig);
   } finally {
@@ -142,7 +143,7 @@ describe('trigger_mesh', () => {
       }),
     });
     return (async () => {
-      const rig = await rigKernels([other, kernel]);
+      const rig = await rigKernels([permitsAll, other, kernel]);
       try {
         await define(rig, {
           id: 'ask',

@@ -1,9 +1,12 @@
 import type { Message } from '@grace/bus/client';
-import { didYouMean, GraceError } from '@grace/contracts';
+import { didYouMean, GraceError, toWireError } from '@grace/contracts';
 import type { KernelContext } from '@grace/kernel-sdk';
+import { createCarrier } from './act/carrier.ts';
+import type { Intention } from './act/intention.ts';
 import type { Performer } from './act/perform.ts';
 import type { Queue } from './act/queue.ts';
-import type { FiringJournal, FiringOutcome, FiringRecord } from './fired/record.ts';
+import type { FiringJournal } from './fired/journal.ts';
+import type { DeedResult, FiringOutcome } from './fired/record.ts';
 import { settle } from './gates/breaker.ts';
 import { type Firing, judge, nextDueMs, type Refusal, releaseDue, type Side, type Verdict } from './gates/gate.ts';
 import type { Lineage } from './gates/lineage.ts';
@@ -38,7 +41,10 @@ export interface Mesh {
   rules(): LiveRule[];
   /** Rules that look at this subject, with the side on which they do. */
   lookingAt(subject: string): Entry[];
-  receive(message: Message): void;
+  /** Resolves when every rule has judged the event and what fires is on record. */
+  receive(message: Message): Promise<void>;
+  /** Carries out what an earlier life intended; what its rule no longer wants is dropped. Returns how many are carried out. */
+  resume(left: Intention[]): number;
   counters(): MeshCounters;
   stop(): void;
 }
@@ -65,16 +71,19 @@ export function createMesh(parts: MeshParts): Mesh {
   const waiting = new Set<LiveRule>();
   let timer: NodeJS.Timeout | undefined;
 
-  const record = (
-    live: LiveRule,
-    event: RuleEvent,
-    entry: Pick<FiringRecord, 'outcome' | 'detail' | 'deeds'>,
-    firing?: Firing,
-  ): void => {
+  const ended = (intention: Intention, outcome: FiringOutcome, detail: string, deeds: DeedResult[]): void => {
+    if (intention.seq === 0) return;
+    const { rule, event, key, count, firing } = intention;
+    const { id, subject, from, depth } = event;
+    const facts = { rule, subject, event: id, from, depth, key, count, firing };
+    journal.add({ atMs: ctx.clock.wallMs(), outcome, detail, deeds, ...facts }, intention);
+  };
+
+  /** A firing that a limit prevented. */
+  const refused = (live: LiveRule, event: RuleEvent, outcome: FiringOutcome, detail: string, firing?: Firing): void => {
     if (live.rule.source === 'probe') return;
     const { id, subject, from, depth } = event;
-    journal.add({
-      atMs: ctx.clock.wallMs(),
+    const facts = {
       rule: live.rule.id,
       subject,
       event: id,
@@ -82,25 +91,40 @@ export function createMesh(parts: MeshParts): Mesh {
       depth,
       key: firing?.key ?? '',
       count: firing?.count ?? 1,
-      ...entry,
-    });
+    };
+    journal.add({ atMs: ctx.clock.wallMs(), outcome, detail, deeds: [], firing: null, ...facts });
   };
 
-  const act = async (live: LiveRule, firing: Firing): Promise<void> => {
-    const deeds = await performer.perform(live.rule, firing);
-    const failure = deeds.find((deed) => !deed.ok);
-    if (failure) {
-      counters.failed++;
-      live.counts.failed++;
-      live.lastError = `${failure.deed}: ${failure.error}`;
-    } else {
-      counters.done++;
-    }
-    const opened = settle(live.state.breaker, !failure, live.rule.breaker, ctx.clock.monoMs());
-    if (opened) ctx.log.warn('circuit breaker opened', { rule: live.rule.id, why: live.lastError });
-    memory.touch(live);
-    record(live, firing.event, { outcome: failure ? 'failed' : 'done', detail: failure?.error ?? '', deeds }, firing);
+  const fail = (live: LiveRule, why: string): void => {
+    counters.failed++;
+    live.counts.failed++;
+    live.lastError = why;
+    settleBreaker(live, false);
   };
+
+  /** What a breaker has become is on disk at once: a rule that fails in each life must not begin anew in each. */
+  const settleBreaker = (live: LiveRule, ok: boolean): void => {
+    const { breaker } = live.state;
+    const { state, failures } = breaker;
+    const opened = settle(breaker, ok, live.rule.breaker, ctx.clock.monoMs());
+    if (opened) ctx.log.warn('circuit breaker opened', { rule: live.rule.id, why: live.lastError });
+    if (breaker.state !== state || breaker.failures !== failures) memory.keep(live);
+  };
+
+  const carrier = createCarrier(ctx, { lineage, performer, queue, journal }, (intention, deeds) => {
+    const failure = deeds.find((deed) => !deed.ok);
+    // A kernel that is ending leaves what it could not do to the next life.
+    if (failure && ctx.signal.aborted) return;
+    const why = deeds.length === 0 ? 'the firing could not be put on record' : (failure?.error ?? '');
+    const live = rules.get(intention.rule);
+    if (why === '') {
+      counters.done++;
+      if (live) settleBreaker(live, true);
+    } else if (live) fail(live, failure ? `${failure.deed}: ${why}` : why);
+    else counters.failed++;
+    // What never was on record has no end there.
+    if (deeds.length > 0) ended(intention, failure ? 'failed' : 'done', why, deeds);
+  });
 
   const follow = (live: LiveRule, event: RuleEvent, verdict: Verdict): void => {
     if (!verdict.fires) {
@@ -114,23 +138,34 @@ export function createMesh(parts: MeshParts): Mesh {
         ctx.log.warn('cascade cut', { rule: live.rule.id, subject: event.subject, depth: event.depth });
       }
       const outcome = RECORDED[verdict.why];
-      if (outcome) record(live, event, { outcome, detail: verdict.detail, deeds: [] });
+      if (outcome) refused(live, event, outcome, verdict.detail);
       return;
     }
     counters.fired++;
     live.counts.fired++;
     const { firing } = verdict;
-    if (queue.push(() => act(live, firing))) return;
+    try {
+      if (carrier.take(live.rule, firing)) return;
+    } catch (error) {
+      const { code, message } = toWireError(error);
+      fail(live, `${code}: ${message}`);
+      refused(live, event, 'failed', `${code}: ${message}`, firing);
+      return;
+    }
     counters.dropped++;
     live.counts.dropped++;
     // A firing that never ran must not leave a half-open breaker waiting for it.
-    if (live.state.breaker.state === 'half-open')
-      settle(live.state.breaker, false, live.rule.breaker, ctx.clock.monoMs());
-    record(live, event, { outcome: 'dropped', detail: 'too many actions wait already', deeds: [] }, firing);
+    if (live.state.breaker.state === 'half-open') settleBreaker(live, false);
+    refused(live, event, 'dropped', 'too many firings wait already', firing);
   };
 
-  const consider = (live: LiveRule, side: Side, event: RuleEvent): void => {
+  const consider = (live: LiveRule, side: Side, event: RuleEvent, isRepeat: boolean): void => {
     counters.judged++;
+    // Its acknowledgement was lost with an earlier life, its firing was not.
+    if (isRepeat && journal.knows(live.rule.id, event)) {
+      follow(live, event, { fires: false, why: 'repeated', detail: 'the rule has fired for this event' });
+      return;
+    }
     const verdict = judge(live.compiled, live.state, side, event, ctx.clock.monoMs());
     if (!verdict.fires && verdict.why === 'debounce') hold(live);
     memory.touch(live);
@@ -215,8 +250,20 @@ export function createMesh(parts: MeshParts): Mesh {
       counters.events++;
       const event = toEvent(message, lineage);
       for (const entry of seen.fresh(`${message.from} ${message.id}`, trie.match(message.subject))) {
-        consider(entry.live(), entry.side, event);
+        consider(entry.live(), entry.side, event, message.attempt > 1);
       }
+      return journal.settled();
+    },
+    resume(left) {
+      let resumed = 0;
+      for (const intention of left) {
+        const live = rules.get(intention.rule);
+        if (live?.rule.enabled) {
+          carrier.resume(intention);
+          resumed++;
+        } else ended(intention, 'dropped', `rule "${intention.rule}" is gone or disabled`, []);
+      }
+      return resumed;
     },
     counters: () => ({ ...counters }),
     stop() {

@@ -1,8 +1,8 @@
-import { GraceError } from '@grace/contracts';
+import { GraceError, toWireError } from '@grace/contracts';
 import { is, type KernelContext, readInput, type Verb } from '@grace/kernel-sdk';
-import { fillAction, scopeOf } from './act/perform.ts';
+import { type Deed, fillActions } from './act/deed.ts';
 import type { Queue } from './act/queue.ts';
-import type { FiringJournal } from './fired/record.ts';
+import type { FiringJournal } from './fired/journal.ts';
 import { judge } from './gates/gate.ts';
 import { copyState } from './gates/state.ts';
 import { isSubject, matches } from './match/pattern.ts';
@@ -106,6 +106,10 @@ export function createVerbs(parts: VerbParts): Record<string, Verb> {
         refused: subscriber.refused(),
         actions: { waiting: queue.waiting, running: queue.running },
         omitted: journal.omitted,
+        keys: {
+          held: rules.reduce((sum, { state }) => sum + state.keys.size, 0),
+          forgotten: rules.reduce((sum, { state }) => sum + state.forgotten, 0),
+        },
       };
     },
   };
@@ -167,7 +171,12 @@ function dryRun(live: LiveRule, event: RuleEvent, ctx: KernelContext, entry?: En
   const verdict = judge(live.compiled, copyState(live.state), side, event, ctx.clock.monoMs());
   if (!verdict.fires)
     return { rule: rule.id, side, fires: false, why: verdict.why, detail: verdict.detail, actions: [] };
-  const actions = rule.do.map((action) => fillAction(action, scopeOf(rule, verdict.firing)));
+  let actions: Deed[];
+  try {
+    actions = fillActions(rule, verdict.firing, 'dry');
+  } catch (error) {
+    return { rule: rule.id, side, fires: true, why: 'fails', detail: toWireError(error).message, actions: [] };
+  }
   return { rule: rule.id, side, fires: true, why: 'fires', detail: '', actions };
 }
 

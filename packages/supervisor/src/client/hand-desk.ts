@@ -1,9 +1,10 @@
-import { GraceError } from '@grace/contracts';
+import { didYouMean, GraceError, TUNABLE, type TunableKnob } from '@grace/contracts';
 import type { KernelRecord } from '../core/state.ts';
+import { tunedValue, tuneProblem } from '../core/tune.ts';
 import type { Loop } from '../loop.ts';
 import type { Desk } from './methods.ts';
 
-type Orders = Pick<Desk, 'restart' | 'isolate' | 'pause' | 'resume' | 'quarantine' | 'throttle'>;
+type Orders = Pick<Desk, 'restart' | 'isolate' | 'pause' | 'resume' | 'quarantine' | 'throttle' | 'tune'>;
 
 /** Least share of a core a thread can be held to: below it, it could not even stamp its heartbeat. */
 const LEAST_CPU = 0.01;
@@ -76,6 +77,24 @@ export function createHandDesk(loop: Loop): Orders {
         return limitSets > before ? { kernel, cpu: cap, method: limitMethod } : undefined;
       };
       return await loop.until(`the limit of ${kernel}`, set, deadlineMs);
+    },
+    async tune(kernel, { knob: name, value, by, reason }, deadlineMs) {
+      const names = Object.keys(TUNABLE) as TunableKnob[];
+      const knob = names.find((one) => one === name);
+      if (knob === undefined)
+        throw new GraceError(
+          'BAD_INPUT',
+          `knob: expected one of ${names.join(', ')}${didYouMean(name, names)}, got ${JSON.stringify(name)}`,
+        );
+      const read = (): number => tunedValue(record(kernel).manifest, knob);
+      const from = read();
+      if (value === undefined || value === from) return { kernel, knob, from, value: from };
+      const problem = tuneProblem(record(kernel).manifest, knob, value);
+      if (problem !== undefined) throw new GraceError('BAD_INPUT', `value: ${problem}`);
+      loop.emit({ t: 'tune', kernel, knob, value, by, reason });
+      const set = (): Awaited<ReturnType<Orders['tune']>> | undefined =>
+        read() === value ? { kernel, knob, from, value } : undefined;
+      return await loop.until(`${knob} of ${kernel}`, set, deadlineMs);
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   type ProfileKind,
   RUNNER_EVENTS,
   type StatusDocument,
+  type TunableKnob,
 } from '@grace/contracts';
 import { checkAcl } from './acl-shape.ts';
 import type { FaultDesk } from './fault-desk.ts';
@@ -38,6 +39,12 @@ export interface Desk {
     order: { by: string; cpu: number | null; forMs: number | null },
     deadlineMs: number,
   ): Promise<ClientMethods['throttle']['result']>;
+  /** Sets a value of its manifest while it runs; without a value, reads it. @throws GraceError `BAD_INPUT` for what is no knob, or out of bounds */
+  tune(
+    kernel: string,
+    order: { knob: string; value: number | undefined; by: string; reason: string },
+    deadlineMs: number,
+  ): Promise<{ kernel: string; knob: TunableKnob; from: number; value: number }>;
   stack(kernel: string, deadlineMs: number): Promise<ClientMethods['stack']['result']>;
   profile(
     kernel: string,

@@ -18,6 +18,7 @@ import type { CoreState, KernelRecord } from './state.ts';
 import { beginStop } from './stop.ts';
 import { takeLimited } from './throttle.ts';
 import { whatIsDue } from './tick.ts';
+import { tuneByOrder } from './tune.ts';
 
 /**
  * The decision core: `(state, event, now) -> (state, commands)`. No clock, no timer, no socket, no randomness of its own, so a schedule of
@@ -149,6 +150,9 @@ function apply(draft: Draft, event: CoreEvent): void {
     case 'throttle':
       throttleByOrder(draft, event);
       return;
+    case 'tune':
+      tuneByOrder(draft, event);
+      return;
     case 'stop':
       beginStop(draft, event.reason, event.timeoutMs);
       return;
@@ -157,10 +161,12 @@ function apply(draft: Draft, event: CoreEvent): void {
   }
 }
 
+const ORDERS: ReadonlySet<CoreEvent['t']> = new Set<CoreEvent['t']>([
+  ...(['restart', 'isolate', 'pause', 'resume', 'quarantine', 'throttle', 'tune'] as const),
+]);
+
 function isOrder({ t }: CoreEvent): boolean {
-  return (
-    t === 'restart' || t === 'isolate' || t === 'pause' || t === 'resume' || t === 'quarantine' || t === 'throttle'
-  );
+  return ORDERS.has(t);
 }
 
 /** Runs `act` when the event speaks of the present incarnation. */

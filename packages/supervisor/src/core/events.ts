@@ -4,6 +4,7 @@ import type {
   EventMap,
   MemoryPressure,
   ThreadInventory,
+  TunableKnob,
   UnbalancedFamily,
   WireError,
 } from '@grace/contracts';
@@ -61,6 +62,7 @@ export type CoreEvent =
   | { t: 'resume'; kernel: string; by: string }
   | { t: 'quarantine'; kernel: string; by: string; reason: string }
   | { t: 'throttle'; kernel: string; by: string; cpu: number | null; forMs: number | null }
+  | { t: 'tune'; kernel: string; knob: TunableKnob; value: number; by: string; reason: string }
   | { t: 'stop'; reason: string; timeoutMs: number };
 
 /** What the core wants done. Each has an outcome that comes back as an event, or a deadline in the core. */

@@ -60,6 +60,7 @@ function whatMatters({ phase, readyMs, kernels, cells, incidents, mutes }: CoreS
             attempt,
             budgetUsed,
             solitary,
+            probeMs: kernel.manifest.probe.intervalMs,
             // What a thread is held to is written down when its cell has answered.
             throttle: state === 'running' &&
               kernel.cap !== null &&
@@ -102,7 +103,7 @@ const hand = (order: 'pause' | 'resume' | 'isolate', kernel: string): CoreEvent 
 const step = fc.oneof(
   fc.record({ act: fc.constantFrom('crash', 'ends', 'crash cell'), kernel: fc.constantFrom(...IDS) }),
   fc.record({ act: fc.constantFrom('pause', 'resume', 'isolate'), kernel: fc.constantFrom(...IDS) }),
-  fc.record({ act: fc.constantFrom('restart', 'quarantine', 'throttle'), kernel: fc.constantFrom(...IDS) }),
+  fc.record({ act: fc.constantFrom('restart', 'quarantine', 'throttle', 'tune'), kernel: fc.constantFrom(...IDS) }),
   fc.record({ act: fc.constantFrom('mute', 'unmute'), kernel: fc.constantFrom(...IDS) }),
 );
 
@@ -130,6 +131,11 @@ function act(world: World, { act: what, kernel }: { act: string; kernel: string 
     case 'throttle':
       world.emit({ t: 'throttle', kernel, by: 'you', cpu: 0.3, forMs: null });
       return;
+    case 'tune': {
+      const value = world.state.kernels[kernel]!.manifest.probe.intervalMs + 500;
+      world.emit({ t: 'tune', kernel, knob: 'probe.intervalMs', value, by: 'you', reason: 'to see' });
+      return;
+    }
     case 'mute': {
       const data = { principal: 'loud', denied: 300, periodMs: 2000 };
       // The broker's own words are written down before the core hears them.

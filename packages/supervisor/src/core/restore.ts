@@ -5,6 +5,7 @@ import { initialState } from './initial.ts';
 import { type Fold, restoreIncident } from './restore-incidents.ts';
 import { longerAlone } from './solitary.ts';
 import type { CellRecord, CoreState, KernelRecord } from './state.ts';
+import { tuned } from './tune.ts';
 
 /** How long a stop that a former supervisor began may still take, ms. */
 const STOP_MS = 8000;
@@ -117,6 +118,9 @@ function takeKernel(fold: Fold, record: AnyRecord, kernel: KernelRecord): void {
       kernel.throttle = why === 'manifest' || cpu === null ? null : { cpu, why, by, untilMono, calmSince: null };
       return;
     }
+    case 'kernel:tune':
+      kernel.manifest = tuned(kernel.manifest, record.data.knob, record.data.to);
+      return;
     case 'kernel:hand':
       takeHand(record, kernel);
       return;

@@ -47,6 +47,14 @@ export function createKernelCommands(desk: Desk): (asked: Asked, deadlineMs: num
         const forMs = given['forMs'] === undefined || given['forMs'] === null ? null : Number(given['forMs']);
         return await desk.throttle(target(), { by: asker, cpu, forMs }, deadlineMs);
       }
+      case 'tune': {
+        const value = given['value'];
+        if (value !== undefined && typeof value !== 'number')
+          throw new GraceError('BAD_INPUT', `value: expected a number, got ${typeof value}`);
+        const knob = (text('knob') ?? '').slice(0, 60);
+        const reason = (text('reason') ?? 'not said').slice(0, 500);
+        return await desk.tune(target(), { knob, value, by: asker, reason }, deadlineMs);
+      }
       case 'journal': {
         const after = whole(given['after'], 'after', 0, Number.MAX_SAFE_INTEGER);
         const limit = whole(given['limit'], 'limit', 1, JOURNAL_PAGE_MAX);

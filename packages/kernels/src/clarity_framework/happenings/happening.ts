@@ -34,6 +34,7 @@ const KEPT: ReadonlySet<string> = new Set<EventName>([
   'kernel:quarantine',
   'kernel:hand',
   'kernel:limit',
+  'kernel:tune',
   'kernel:pressure',
   'kernel:move',
   'kernel:evidence',

@@ -84,6 +84,11 @@ function told(record: AnyRecord, who: string): Told | undefined {
       return record.data.cpu === null
         ? ended(`the CPU limit of ${who} was lifted`)
         : decided(`${who} is held to ${record.data.cpu * 100} % of a core (${record.data.by})`, record.data.why);
+    case 'kernel:tune':
+      return decided(
+        `${record.data.by} set ${record.data.knob} of ${who} from ${record.data.from} to ${record.data.to}`,
+        record.data.reason || null,
+      );
     case 'kernel:move':
       return decided(`${who} moves from cell ${record.data.from} to ${record.data.to}`, record.data.why);
     case 'bus:muted':

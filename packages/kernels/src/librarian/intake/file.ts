@@ -1,27 +1,33 @@
-import { constants } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, relative } from 'node:path';
 import { GraceError } from '@grace/contracts';
+import { isPdf } from './document-type.ts';
 import { readable } from './text.ts';
 
 export interface FileLimits {
   maxFileBytes: number;
+  /** Of a pdf, which is larger than the text in it. */
+  maxPdfBytes: number;
   /** Folders that may be read; empty = no limit. */
   roots: readonly string[];
 }
 
 const READ_BYTES = 65_536;
 
+/** What a file holds: text, or the bytes of a pdf. */
+export type Content = { text: string } | { pdf: Uint8Array };
+
 /**
- * The text of a file inside `folder` (default: the folder it is named in). `path` in the answer is the real one.
+ * What a file holds that is inside `folder` (default: the folder it is named in). `path` in the answer is the real one.
  * @throws GraceError `BAD_INPUT` for a relative path or something that is no file, `NOT_FOUND`, `FORBIDDEN` for a link out of the folder, a
- * place outside the roots or a file that may not be read, `TOO_LARGE`, `UNSUPPORTED_TYPE` for pdf and binary content
+ * place outside the roots or a file that may not be read, `TOO_LARGE`, `UNSUPPORTED_TYPE` for binary content
  */
 export async function readFileIn(
   path: string,
   limits: FileLimits,
   folder?: string,
-): Promise<{ path: string; text: string }> {
+): Promise<{ path: string; stamp: string; content: Content }> {
   if (!isAbsolute(path))
     throw new GraceError('BAD_INPUT', `input.path: expected an absolute path, got "${path}"`, { path });
   const real = await resolved(path);
@@ -38,11 +44,13 @@ export async function readFileIn(
     refuse(path, error),
   );
   try {
-    const bytes = await readBounded(file, path, limits.maxFileBytes);
+    // Before it is read: what is written meanwhile has another stamp.
+    const stamp = stampOf(await file.stat({ bigint: true }));
+    const bytes = await readBounded(file, path, limits);
     if ((await resolved(path)) !== real) {
       throw new GraceError('FORBIDDEN', `${path} led elsewhere while it was read`, { path });
     }
-    return { path: real, text: readable(path, bytes) };
+    return { path: real, stamp, content: isPdf(bytes) ? { pdf: bytes } : { text: readable(path, bytes) } };
   } finally {
     await file.close();
   }
@@ -86,16 +94,31 @@ async function admit(real: string, { roots }: FileLimits): Promise<void> {
   });
 }
 
-async function readBounded(file: FileHandle, path: string, maxBytes: number): Promise<Buffer> {
+/** File systems count time in steps of up to two seconds (FAT). */
+const STAMP_GRAIN_MS = 2000;
+
+/** A file with the same stamp has the same content; one that was changed within the clock's grain has none, so that it is read again. */
+export function stampOf({ size, mtimeNs, ctimeNs, ino }: BigIntStats): string {
+  const isFresh = Date.now() - Number(ctimeNs / 1_000_000n) < STAMP_GRAIN_MS;
+  return isFresh ? '' : `${size}.${mtimeNs}.${ctimeNs}.${ino}`;
+}
+
+async function readBounded(file: FileHandle, path: string, limits: FileLimits): Promise<Buffer> {
   const stat = await file.stat();
   if (!stat.isFile()) throw new GraceError('BAD_INPUT', `${path} is no regular file`, { path });
+  let maxBytes = limits.maxFileBytes;
   const tooLarge = (bytes: number): never => {
     throw new GraceError('TOO_LARGE', `${path} has ${bytes} bytes or more; at most ${maxBytes} are read`, {
       path,
       maxBytes,
     });
   };
-  if (stat.size > maxBytes) tooLarge(stat.size);
+  if (stat.size > maxBytes) {
+    const start = Buffer.alloc(5);
+    await file.read(start, 0, start.length, 0);
+    if (isPdf(start)) maxBytes = Math.max(maxBytes, limits.maxPdfBytes);
+    if (stat.size > maxBytes) tooLarge(stat.size);
+  }
   // The size is only a promise: a file may grow while it is read, and those of /proc say 0.
   const parts: Buffer[] = [];
   for (let length = 0; ; ) {

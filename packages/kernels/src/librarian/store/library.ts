@@ -72,6 +72,8 @@ export function openLibrary(store: KernelStore) {
     setPlace: db.prepare(
       'INSERT INTO place (namespace, place, document) VALUES (?, ?, ?) ON CONFLICT (namespace, place) DO UPDATE SET document = excluded.document',
     ),
+    stamp: db.prepare('SELECT stamp FROM place WHERE namespace = ? AND place = ?'),
+    setStamp: db.prepare('UPDATE place SET stamp = ? WHERE namespace = ? AND place = ?'),
     deletePlace: db.prepare('DELETE FROM place WHERE namespace = ? AND place = ?'),
     deleteDocument: db.prepare('DELETE FROM document WHERE id = ?'),
     queueUnfiling: db.prepare(
@@ -137,6 +139,9 @@ export function openLibrary(store: KernelStore) {
         if (before) release(before, place);
       });
     },
+    /** The stamp of the file as it was read; empty when it has to be read again. */
+    stampAt: (namespace: string, place: string): string => String(sql.stamp.get(namespace, place)?.['stamp'] ?? ''),
+    setStamp: (namespace: string, place: string, stamp: string): void => void sql.setStamp.run(stamp, namespace, place),
     /** Drops all documents of namespaces that begin so; their memories are left to the caller. */
     drop(prefix: string): void {
       store.transaction(() => {

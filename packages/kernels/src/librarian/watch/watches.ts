@@ -1,46 +1,61 @@
 import { GraceError } from '@grace/contracts';
 import type { KernelLog } from '@grace/kernel-sdk';
 import type { Filing } from '../filing.ts';
-import type { Ingest } from '../ingest.ts';
-import { typeOf } from '../intake/document-type.ts';
-import { admitFolder, type FileLimits, isInside, readFileIn } from '../intake/file.ts';
+import { admitFolder, type FileLimits, isInside } from '../intake/file.ts';
+import type { Reading } from '../reading.ts';
+import type { Failures } from '../store/failures.ts';
 import type { Library } from '../store/library.ts';
-import { countFiles, type FolderWatch, watchFolder } from './folder-watch.ts';
+import { countFiles, type FolderEvents, type FolderWatch, watchFolder } from './folder-watch.ts';
 
 const MAX_WATCHES = 50;
+/** Paths of one folder that may wait; what changes beyond is found by a scan. */
+const MAX_QUEUED = 1000;
+/** How soon a folder that went away is looked for. */
+const AWAY_MS = 1000;
 
 export interface WatchParts {
   library: Library;
-  ingest: Ingest;
+  reading: Reading;
+  failures: Failures;
   filing: Filing;
   log: KernelLog;
   limits: FileLimits & { maxFiles: number };
+  signal: AbortSignal;
   namespace: string;
 }
 
 /** The watched folders. They stand in the store, so a new incarnation watches them again and reads what changed meanwhile. */
-export function createWatches({ library, ingest, filing, log, limits, namespace }: WatchParts) {
+export function createWatches({ library, reading, failures, filing, log, limits, namespace, signal }: WatchParts) {
   const open = new Map<string, FolderWatch>();
   const opening = new Set<string>();
   let closed = false;
 
   const attach = async (folder: string): Promise<void> => {
-    const leave = (path: string): Promise<void> => filing.remove(namespace, path);
-    const watch = await watchFolder(
-      folder,
-      {
-        async present(path) {
-          const { path: place, text } = await readFileIn(path, limits, folder);
-          await ingest({ namespace, place, text, type: typeOf(place) ?? 'txt' });
-        },
-        absent: leave,
-        async looked(paths) {
-          for (const place of library.placesUnder(namespace, `${folder}/`)) if (!paths.has(place)) await leave(place);
-        },
+    let watch: FolderWatch | undefined;
+    let isGone = false;
+    const events: FolderEvents = {
+      async present(path, stamp) {
+        // Unchanged since it was read, or since it could not be.
+        if (stamp !== '' && [library.stampAt(namespace, path), failures.stampAt(namespace, path)].includes(stamp))
+          return;
+        await reading.file(path, { folder, stamp });
       },
-      log,
-    );
-    if (closed) await watch.close();
+      async absent(path) {
+        failures.remove(namespace, path);
+        await filing.remove(namespace, path);
+      },
+      kept: (prefix) => [...library.placesUnder(namespace, prefix), ...failures.under(namespace, prefix)],
+      gone() {
+        if (isGone || closed) return;
+        isGone = true;
+        log.warn('a watched folder is away; its documents stay', { folder });
+        if (open.get(folder) === watch) open.delete(folder);
+        void watch?.close();
+        lookAgain();
+      },
+    };
+    watch = await watchFolder(folder, events, log, { maxFiles: limits.maxFiles, maxQueued: MAX_QUEUED });
+    if (closed || isGone) await watch.close();
     else open.set(folder, watch);
   };
 
@@ -50,6 +65,29 @@ export function createWatches({ library, ingest, filing, log, limits, namespace 
       await attach(folder);
     } finally {
       opening.delete(folder);
+    }
+  };
+
+  let lookingAgain: NodeJS.Timeout | undefined;
+  signal.addEventListener('abort', () => clearTimeout(lookingAgain), { once: true });
+  const lookAgain = (): void => {
+    if (closed || signal.aborted) return;
+    lookingAgain ??= setTimeout(() => {
+      lookingAgain = undefined;
+      void resume();
+    }, AWAY_MS);
+  };
+  /** Opens what the store names and is not open: after a start, and when a folder that was away is back. */
+  const resume = async (): Promise<void> => {
+    for (const folder of library.watches()) {
+      if (closed || open.has(folder) || opening.has(folder)) continue;
+      try {
+        await admitFolder(folder, limits);
+        await begin(folder);
+      } catch (error) {
+        log.debug('a folder cannot be watched at the moment', { folder, error: (error as Error).message });
+        lookAgain();
+      }
     }
   };
 
@@ -84,18 +122,9 @@ export function createWatches({ library, ingest, filing, log, limits, namespace 
       open.delete(folder);
       return { folder };
     },
-    /** Opens what the store names and is not open: after a start, and when a folder that was away is back. */
-    async resume(): Promise<void> {
-      for (const folder of library.watches()) {
-        if (open.has(folder) || opening.has(folder)) continue;
-        try {
-          await admitFolder(folder, limits);
-          await begin(folder);
-        } catch (error) {
-          log.warn('a folder cannot be watched at the moment', { folder, error: (error as Error).message });
-        }
-      }
-    },
+    resume,
+    /** Looks through all of them again, for what no event told. */
+    scan: (): void => open.forEach((watch) => void watch.scan()),
     status: () =>
       library.watches().map((folder) => ({ folder, open: open.has(folder), queued: open.get(folder)?.queued ?? 0 })),
     async close(): Promise<void> {

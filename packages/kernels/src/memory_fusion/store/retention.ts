@@ -1,9 +1,10 @@
 import { retentionOf, type Settings } from '../settings.ts';
-import type { Memories } from './memories.ts';
+import type { Census } from './census.ts';
+import type { Removal } from './removal.ts';
 
 /** Applies the rules of the settings to these namespaces; returns how many memories were forgotten. */
 export async function retain(
-  memories: Memories,
+  { removal, census }: { removal: Removal; census: Census },
   settings: Settings,
   namespaces: Iterable<string>,
   nowMs: number,
@@ -11,9 +12,14 @@ export async function retain(
   let forgotten = 0;
   for (const namespace of namespaces) {
     const { maxAgeMs, maxItems } = retentionOf(settings, namespace);
-    if (maxAgeMs > 0) forgotten += await memories.removeOlder(namespace, nowMs - maxAgeMs);
-    const excess = memories.count(namespace) - maxItems;
-    if (excess > 0) forgotten += await memories.removeOldest(namespace, excess);
+    if (maxAgeMs > 0) forgotten += removal.leave('namespace = ? AND at_ms < ?', [namespace, nowMs - maxAgeMs]);
+    const excess = census.count(namespace) - maxItems;
+    if (excess > 0) {
+      // Those that leave already stand at the same end of the order, so they are passed over here and not counted twice.
+      const oldest = 'namespace = ? AND rowid NOT IN (SELECT rowid FROM leaving) ORDER BY at_ms, rowid LIMIT ?';
+      forgotten += removal.leave(oldest, [namespace, excess]);
+    }
   }
+  await removal.finish();
   return forgotten;
 }

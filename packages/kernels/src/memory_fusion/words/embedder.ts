@@ -5,8 +5,8 @@ export interface Embedder {
   /** Names method, version and dimension: vectors of different ids cannot be compared. */
   readonly id: string;
   readonly dimension: number;
-  /** A text without any letter or digit gives the zero vector. */
-  embed(text: string): Float32Array;
+  /** A text without any letter or digit gives the zero vector. `weightOf`: how much a word says; 1 each unless told. */
+  embed(text: string, weightOf?: (word: string) => number): Float32Array;
 }
 
 /** The share of a word's weight that its whole form has; the rest is spread over its character n-grams. */
@@ -27,13 +27,13 @@ export function hashedEmbedder(dimension: number): Embedder {
   return {
     id: `hashed-words-3-5grams-1/${dimension}`,
     dimension,
-    embed(text) {
+    embed(text, weightOf = () => 1) {
       const counts = new Map<string, number>();
       for (const word of contentWords(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
       const vector = new Float32Array(dimension);
       for (const [word, count] of counts) {
         // The tenth mention of a word says less than the first.
-        const weight = 1 + Math.log(count);
+        const weight = (1 + Math.log(count)) * weightOf(word);
         add(vector, hashOf(word, 0, word.length, 0), weight * Math.sqrt(WHOLE_WORD));
         const bordered = `^${word}$`;
         const grams = gramCount(bordered.length);

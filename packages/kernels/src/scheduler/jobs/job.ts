@@ -13,6 +13,8 @@ export interface Job {
   deadlineMs: number;
   paused: boolean;
   createdMs: number;
+  /** Id of the message that added it, when it came over the bus: its runs name it as their cause, so that a circle through jobs can be told. */
+  cause: string | null;
 }
 
 export type Schedule =

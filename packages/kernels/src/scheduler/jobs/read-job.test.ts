@@ -68,6 +68,13 @@ describe('a job', () => {
     });
   }
 
+  test('that JSON cannot say is refused', () => {
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    for (const payload of [circle, 1n])
+      assert.throws(() => read({ inMs: 5, publish: { subject: 'a.b', payload } }), { code: 'BAD_INPUT' });
+  });
+
   test('that is huge is refused as too large', () => {
     assert.throws(() => read({ inMs: 5, publish: { subject: 'a.b', payload: 'x'.repeat(70_000) } }), {
       code: 'TOO_LARGE',

@@ -88,8 +88,8 @@ export interface NewJob {
 
 /** The input of `add`, checked and completed.
  * @throws GraceError `BAD_INPUT` naming the field, `TOO_LARGE` */
-export function readJob(input: unknown, nowMs: number): NewJob {
-  const size = JSON.stringify(input ?? {}).length;
+export function readJob(input: unknown, nowMs: number, cause: string | null = null): NewJob {
+  const size = jsonChars(input ?? {});
   if (size > JOB_LIMITS.definitionChars) {
     throw new GraceError('TOO_LARGE', `a job may have ${JOB_LIMITS.definitionChars} characters, this one has ${size}`, {
       limit: JOB_LIMITS.definitionChars,
@@ -134,8 +134,18 @@ export function readJob(input: unknown, nowMs: number): NewJob {
     deadlineMs: given.deadline ?? 30_000,
     paused: false,
     createdMs: nowMs,
+    cause,
   };
   return { job, calendar, replace: given.replace ?? false };
+}
+
+/** An input arrives by structured clone, so it may hold what JSON cannot say, and go in a circle. */
+function jsonChars(input: unknown): number {
+  try {
+    return JSON.stringify(input).length;
+  } catch (error) {
+    throw new GraceError('BAD_INPUT', `input: expected a job that JSON can say: ${(error as Error).message}`);
+  }
 }
 
 type Given = { cron: string | undefined; every: number | undefined; at: unknown; inMs: number | undefined };

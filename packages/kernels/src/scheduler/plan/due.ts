@@ -53,11 +53,19 @@ export interface Plan {
 const COUNTED = JOB_LIMITS.missed;
 
 /**
- * Decides on all due times of a job in (settledMs, nowMs]. Pure. Due times keep their order: one whose jitter is not over yet holds those
- * behind it. When the clock stands before `settledMs` it was set back: the plan begins at the present again, and that no due time runs
- * twice is up to the claims.
+ * Up to which instant a due time and those right after it were decided before: the due time itself when it alone was, later when it stands in
+ * a stretch that was missed; null when it was not. Only a clock that was set back makes a difference.
  */
-export function plan({ job, calendar, settledMs }: PlannedJob, nowMs: number): Plan {
+export type DecidedUntil = (dueMs: number) => number | null;
+
+const UNDECIDED: DecidedUntil = () => null;
+
+/**
+ * Decides on all due times of a job in (settledMs, nowMs]. Pure. Due times keep their order: one whose jitter is not over yet holds those
+ * behind it. When the clock stands before `settledMs` it was set back: the plan begins at the present again, and what `decided` knows is
+ * passed over.
+ */
+export function plan({ job, calendar, settledMs }: PlannedJob, nowMs: number, decided = UNDECIDED): Plan {
   if (job.paused) return { catchUp: [], run: [], missed: null, settledMs: nowMs, wakeMs: null };
   const startOf = (dueMs: number): number => dueMs + jitter(job.id, dueMs, job.jitterMs);
   const lateMs = nowMs - job.missed.graceMs;
@@ -66,18 +74,19 @@ export function plan({ job, calendar, settledMs }: PlannedJob, nowMs: number): P
   let doneMs = Math.min(settledMs, nowMs);
   let next = calendar.after(doneMs);
   while (next !== null && startOf(next) <= nowMs && late.length <= COUNTED && run.length < COUNTED) {
+    const untilMs = decided(next);
     // Once one is in time, so are all behind it.
-    if (run.length === 0 && startOf(next) < lateMs) late.push(next);
-    else run.push(next);
-    doneMs = next;
-    next = calendar.after(next);
+    if (untilMs === null) (run.length === 0 && startOf(next) < lateMs ? late : run).push(next);
+    doneMs = Math.max(next, Math.min(untilMs ?? next, nowMs));
+    next = calendar.after(doneMs);
   }
   if (late.length <= COUNTED) {
     return { ...sort(job, late, false), run, settledMs: doneMs, wakeMs: next === null ? null : startOf(next) };
   }
   // Too many to count: the latest decide, and the next look finds those that are in time.
   const latest = calendar.last(COUNTED, Math.max(doneMs, lateMs - job.jitterMs));
-  return { ...sort(job, [late[0]!, ...latest], true), run: [], settledMs: latest.at(-1)!, wakeMs: nowMs };
+  const open = latest.filter((dueMs) => dueMs > late[0]! && decided(dueMs) === null);
+  return { ...sort(job, [late[0]!, ...open], true), run: [], settledMs: latest.at(-1)!, wakeMs: nowMs };
 }
 
 /** Which of the missed due times run all the same. */

@@ -24,6 +24,7 @@ const job = (schedule: Schedule, changes: Partial<Job> = {}): Job => ({
   deadlineMs: 1000,
   paused: false,
   createdMs: 0,
+  cause: null,
   ...changes,
 });
 const planned = (made: Job, settledMs: number) => ({ job: made, calendar: createCalendar(made.schedule), settledMs });

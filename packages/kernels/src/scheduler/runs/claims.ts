@@ -1,5 +1,6 @@
 import type { KernelStore } from '@grace/kernel-sdk';
 import type { Job } from '../jobs/job.ts';
+import type { DecidedUntil, Plan } from '../plan/due.ts';
 
 /**
  * running      an attempt is under way
@@ -25,6 +26,8 @@ export interface Run {
   nextMs: number | null;
   count: number;
   error: string | null;
+  /** Id of the message that asked for it; what the run says names it as its cause. */
+  cause: string | null;
 }
 
 export const RUN_TABLES = `
@@ -38,8 +41,15 @@ export const RUN_TABLES = `
   CREATE INDEX unfinished ON runs (state) WHERE state IN ('running', 'retry', 'queued');
 `;
 
+/** Where a stretch of missed due times begins (it ends at `due_ms`), and what asked for a run. */
+export const STRETCH_COLUMNS = `
+  ALTER TABLE runs ADD COLUMN first_ms INTEGER;
+  ALTER TABLE runs ADD COLUMN cause TEXT;
+  CREATE INDEX stretches ON runs (job, due_ms) WHERE state = 'missed';
+`;
+
 const COLUMNS =
-  'seq, job, due_ms AS dueMs, kind, state, attempt, interruptions, claimed_ms AS claimedMs, ended_ms AS endedMs, next_ms AS nextMs, count, error';
+  'seq, job, due_ms AS dueMs, kind, state, attempt, interruptions, claimed_ms AS claimedMs, ended_ms AS endedMs, next_ms AS nextMs, count, error, cause';
 
 /** Claims of one job that are kept, and for how long at least: a clock set back further than both may run a due time again. */
 const CLAIMS_PER_JOB = 10_000;
@@ -47,6 +57,8 @@ const CLAIMS_AGE_MS = 2 * 86_400_000;
 /** Runs of one job that are kept however old they are. */
 const HISTORY_PER_JOB = 200;
 const RUNS_MAX = 200_000;
+/** Old runs are looked for after so many claims. */
+const PRUNE_EVERY = 50;
 
 /** The jobs and runs of the store. A due time is claimed here, in a transaction, before anything runs. */
 export interface Claims {
@@ -54,14 +66,22 @@ export interface Claims {
   putJob(job: Job, settledMs: number): void;
   removeJob(id: string): void;
   /** The run, or undefined when this due time was claimed before: it never runs again. */
-  claim(job: string, dueMs: number, kind: Run['kind'], state: RunState, nowMs: number): Run | undefined;
-  recordMissed(job: string, dueMs: number, count: number, nowMs: number, error: string): void;
+  claim(
+    job: Job,
+    dueMs: number,
+    kind: Run['kind'],
+    state: RunState,
+    nowMs: number,
+    cause?: string | null,
+  ): Run | undefined;
+  recordMissed(job: string, missed: NonNullable<Plan['missed']>, nowMs: number): void;
+  /** What was decided about due times of a job before. */
+  decided(job: string): DecidedUntil;
   settle(job: string, settledMs: number): void;
   update(run: Run): void;
   unfinished(): Run[];
   history(job: string | undefined, limit: number): Run[];
   forget(job: string): void;
-  prune(job: string, nowMs: number): void;
   transaction<T>(work: () => T): T;
 }
 
@@ -72,9 +92,17 @@ export function createClaims(store: KernelStore): Claims {
     putJob: db.prepare('INSERT OR REPLACE INTO jobs (id, job, settled_ms) VALUES (?, ?, ?)'),
     removeJob: db.prepare('DELETE FROM jobs WHERE id = ?'),
     claim: db.prepare(
-      `INSERT INTO runs (job, due_ms, kind, state, attempt, claimed_ms, ended_ms, count, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO runs (job, due_ms, kind, state, attempt, claimed_ms, ended_ms, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (job, due_ms, kind) DO NOTHING RETURNING ${COLUMNS}`,
     ),
+    missed: db.prepare(
+      `INSERT INTO runs (job, first_ms, due_ms, kind, state, attempt, claimed_ms, ended_ms, count, error)
+       VALUES (?1, ?2, ?3, 'due', 'missed', 0, ?4, ?4, ?5, ?6) ON CONFLICT (job, due_ms, kind) DO NOTHING`,
+    ),
+    stretch: db.prepare(
+      "SELECT max(due_ms) AS untilMs FROM runs WHERE job = ?1 AND state = 'missed' AND due_ms >= ?2 AND first_ms <= ?2",
+    ),
+    claimed: db.prepare("SELECT 1 FROM runs WHERE job = ? AND due_ms = ? AND kind = 'due'"),
     settle: db.prepare('UPDATE jobs SET settled_ms = ? WHERE id = ?'),
     update: db.prepare(
       'UPDATE runs SET state = ?, attempt = ?, interruptions = ?, ended_ms = ?, next_ms = ?, error = ? WHERE seq = ?',
@@ -90,24 +118,35 @@ export function createClaims(store: KernelStore): Claims {
     ),
     pruneAll: db.prepare('DELETE FROM runs WHERE ended_ms IS NOT NULL AND seq <= (SELECT max(seq) FROM runs) - ?'),
   };
-  const ENDED: RunState[] = ['skipped', 'missed'];
+  const prune = (job: string, nowMs: number): void => {
+    sql.prune.run(job, nowMs - CLAIMS_AGE_MS);
+    sql.pruneAll.run(RUNS_MAX);
+  };
 
   return {
     jobs: () =>
       (sql.jobs.all() as { job: string; settledMs: number }[]).map(({ job, settledMs }) => ({
-        job: JSON.parse(job) as Job,
+        // A job of an earlier version has no cause.
+        job: { cause: null, ...(JSON.parse(job) as Omit<Job, 'cause'>) },
         settledMs,
       })),
     putJob: (job, settledMs) => void sql.putJob.run(job.id, JSON.stringify(job), settledMs),
     removeJob: (id) => void sql.removeJob.run(id),
-    claim(job, dueMs, kind, state, nowMs) {
-      const endedMs = ENDED.includes(state) ? nowMs : null;
-      return sql.claim.get(job, dueMs, kind, state, state === 'running' ? 1 : 0, nowMs, endedMs, 1, null) as
-        | Run
-        | undefined;
+    claim(job, dueMs, kind, state, nowMs, cause = job.cause) {
+      const endedMs = state === 'skipped' ? nowMs : null;
+      const attempt = state === 'running' ? 1 : 0;
+      const run = sql.claim.get(job.id, dueMs, kind, state, attempt, nowMs, endedMs, cause) as Run | undefined;
+      if (run && run.seq % PRUNE_EVERY === 0) prune(job.id, nowMs);
+      return run;
     },
-    recordMissed: (job, dueMs, count, nowMs, error) =>
-      void sql.claim.get(job, dueMs, 'due', 'missed', 0, nowMs, nowMs, count, error),
+    recordMissed(job, { count, isAtLeast, firstMs, lastMs }, nowMs) {
+      const span = `${isAtLeast ? 'at least ' : ''}${count} from ${new Date(firstMs).toISOString()} on`;
+      sql.missed.run(job, firstMs, lastMs, nowMs, count, span);
+    },
+    decided: (job) => (dueMs) => {
+      const { untilMs } = sql.stretch.get(job, dueMs) as { untilMs: number | null };
+      return untilMs ?? (sql.claimed.get(job, dueMs) ? dueMs : null);
+    },
     settle: (job, settledMs) => void sql.settle.run(settledMs, job),
     update: ({ state, attempt, interruptions, endedMs, nextMs, error, seq }) =>
       void sql.update.run(state, attempt, interruptions, endedMs, nextMs, error, seq),
@@ -115,10 +154,6 @@ export function createClaims(store: KernelStore): Claims {
     history: (job, limit) =>
       (job === undefined ? sql.history.all(limit) : sql.historyOf.all(job, limit)) as unknown as Run[],
     forget: (job) => void sql.forget.run(job),
-    prune(job, nowMs) {
-      sql.prune.run(job, nowMs - CLAIMS_AGE_MS);
-      sql.pruneAll.run(RUNS_MAX);
-    },
     transaction: (work) => store.transaction(work),
   };
 }

@@ -6,12 +6,15 @@ import { perform } from './perform.ts';
 
 /** Runs at the same time, over all jobs. */
 const SLOTS = 16;
-/** Old runs are looked for after so many. */
-const PRUNE_EVERY = 50;
 
 interface Active {
   run: Run;
   job: Job;
+}
+
+/** By the monotonic clock: one that is set must not stretch a wait. */
+interface Waiting extends Active {
+  untilMono: number;
 }
 
 /** Carries claimed runs to their end: attempts, back-off, the one that waits. Every step is in the store before it is taken. */
@@ -27,7 +30,7 @@ export interface Runner {
   resume(jobOf: (id: string) => Job | undefined): void;
   /** Ends what waits of a job that was removed; what runs, runs on. */
   cancel(job: string): void;
-  /** Begins what has become due: next attempts, queued runs. Returns when to look again; null = nothing waits for time. */
+  /** Begins what has become due: next attempts, queued runs. Returns after how many ms to look again; null = nothing waits for time. */
   proceed(): number | null;
   counters(): { running: number; waiting: number; ok: number; failed: number; interrupted: number };
   /** Resolves when nothing runs or the time is over. */
@@ -37,7 +40,7 @@ export interface Runner {
 /** @param onEnd called when a run has ended, so that what waits for it can go on */
 export function createRunner(ctx: KernelContext, claims: Claims, onEnd: (job: Job) => void): Runner {
   const running = new Map<number, Active>();
-  const retrying = new Map<number, Active>();
+  const retrying = new Map<number, Waiting>();
   const queued = new Map<string, Active>();
   const totals = { ok: 0, failed: 0, interrupted: 0 };
   let idle: (() => void) | undefined;
@@ -46,7 +49,6 @@ export function createRunner(ctx: KernelContext, claims: Claims, onEnd: (job: Jo
     totals[state]++;
     claims.update(Object.assign(run, { state, error, endedMs: ctx.clock.wallMs(), nextMs: null }));
     if (state !== 'ok') ctx.log.warn('run failed', { job: job.id, dueMs: run.dueMs, state, error });
-    if (run.seq % PRUNE_EVERY === 0) claims.prune(job.id, ctx.clock.wallMs());
   };
 
   const retryOrEnd = (job: Job, run: Run, state: 'failed' | 'interrupted', error: string): void => {
@@ -54,9 +56,9 @@ export function createRunner(ctx: KernelContext, claims: Claims, onEnd: (job: Jo
       end(job, run, state, error);
       return;
     }
-    const nextMs = Math.round(ctx.clock.wallMs() + backoff(job.retry, run.attempt));
-    claims.update(Object.assign(run, { state: 'retry', error, nextMs }));
-    retrying.set(run.seq, { job, run });
+    const waitMs = backoff(job.retry, run.attempt);
+    claims.update(Object.assign(run, { state: 'retry', error, nextMs: Math.round(ctx.clock.wallMs() + waitMs) }));
+    retrying.set(run.seq, { job, run, untilMono: ctx.clock.monoMs() + waitMs });
   };
 
   const attempt = async ({ job, run }: Active): Promise<void> => {
@@ -83,8 +85,9 @@ export function createRunner(ctx: KernelContext, claims: Claims, onEnd: (job: Jo
   };
 
   const begin = (active: Active, changes: Partial<Run>): void => {
-    claims.update(Object.assign(active.run, { state: 'running', nextMs: null }, changes));
-    void attempt(active);
+    const begun: Run = { ...active.run, state: 'running', nextMs: null, ...changes };
+    claims.update(begun);
+    void attempt({ job: active.job, run: begun });
   };
 
   const of = (job: string) => (active: Active) => active.run.job === job;
@@ -108,8 +111,8 @@ export function createRunner(ctx: KernelContext, claims: Claims, onEnd: (job: Jo
           retryOrEnd(job, run, 'interrupted', `the process ended in attempt ${run.attempt}`);
         } else if (run.state === 'retry') {
           // Set back meanwhile, the clock must not stretch the wait.
-          run.nextMs = Math.min(run.nextMs ?? 0, ctx.clock.wallMs() + job.retry.backoffMaxMs);
-          retrying.set(run.seq, { job, run });
+          const waitMs = Math.min((run.nextMs ?? 0) - ctx.clock.wallMs(), job.retry.backoffMaxMs);
+          retrying.set(run.seq, { job, run, untilMono: ctx.clock.monoMs() + waitMs });
         } else {
           queued.set(job.id, { job, run });
         }
@@ -125,24 +128,24 @@ export function createRunner(ctx: KernelContext, claims: Claims, onEnd: (job: Jo
       queued.delete(job);
     },
     proceed() {
-      const nowMs = ctx.clock.wallMs();
-      let next: number | null = null;
+      const nowMono = ctx.clock.monoMs();
+      let nextMs: number | null = null;
       for (const active of retrying.values()) {
-        const { run, job } = active;
-        const waitMs = Math.min(run.nextMs! - nowMs, job.retry.backoffMaxMs);
-        if (waitMs <= 0 && runner.hasSlot()) {
-          retrying.delete(run.seq);
+        const { run, untilMono } = active;
+        const waitMs = untilMono - nowMono;
+        // Without a slot it waits for the end of a run, which wakes it.
+        if (waitMs > 0) nextMs = Math.min(nextMs ?? Infinity, waitMs);
+        else if (runner.hasSlot()) {
           begin(active, { attempt: run.attempt + 1 });
-        } else if (next === null || nowMs + waitMs < next) {
-          next = nowMs + Math.max(waitMs, 1);
+          retrying.delete(run.seq);
         }
       }
       for (const [id, active] of queued) {
         if (!runner.hasSlot() || runner.active(id) > 0) continue;
-        queued.delete(id);
         begin(active, { attempt: 1 });
+        queued.delete(id);
       }
-      return next;
+      return nextMs;
     },
     counters: () => ({ running: running.size, waiting: retrying.size + queued.size, ...totals }),
     async finish(timeoutMs) {

@@ -1,113 +1,55 @@
-import { GraceError } from '@grace/contracts';
+import { GraceError, toWireError } from '@grace/contracts';
 import type { KernelContext } from '@grace/kernel-sdk';
-import type { Firing } from '../gates/gate.ts';
+import type { DeedResult } from '../fired/record.ts';
 import type { Lineage } from '../gates/lineage.ts';
 import { isSubject } from '../match/pattern.ts';
-import type { Action, Rule } from '../rules/rule.ts';
-import { asText, fill, type TemplateScope } from '../rules/template.ts';
-
-/** An action with the event filled in. */
-export type Deed =
-  | { kind: 'publish'; subject: string; payload: unknown }
-  | { kind: 'call'; kernel: string; verb: string; input: unknown }
-  | { kind: 'log'; text: string };
-
-export interface DeedResult {
-  deed: string;
-  ok: boolean;
-  ms: number;
-  error?: string;
-}
-
-export function scopeOf(rule: Rule, firing: Firing): TemplateScope {
-  const { event, other, key, count } = firing;
-  return { ...event, rule: rule.id, key, count, other: other?.payload ?? null };
-}
-
-export function fillAction(action: Action, scope: TemplateScope): Deed {
-  if ('publish' in action) {
-    const { subject, payload } = action.publish;
-    return { kind: 'publish', subject: asText(fill(subject, scope)), payload: fill(payload, scope) };
-  }
-  if ('call' in action) {
-    const { kernel, verb, input } = action.call;
-    return { kind: 'call', kernel, verb, input: fill(input, scope) };
-  }
-  return { kind: 'log', text: asText(fill(action.log, scope)) };
-}
-
-export function nameDeed(deed: Deed): string {
-  if (deed.kind === 'publish') return `publish ${deed.subject}`;
-  return deed.kind === 'call' ? `call ${deed.kernel} ${deed.verb}` : 'log';
-}
+import { type Deed, nameDeed } from './deed.ts';
+import { type Intention, messageId } from './intention.ts';
+import { askPermission } from './permission.ts';
 
 export interface Performer {
   /** The actions of a firing one after the other; the first that fails ends it. Never throws. */
-  perform(rule: Rule, firing: Firing): Promise<DeedResult[]>;
+  perform(intention: Intention): Promise<DeedResult[]>;
 }
 
 export function createPerformer(ctx: KernelContext, lineage: Lineage): Performer {
-  let made = 0;
-  const freshId = (): string => `${ctx.id}-${ctx.incarnation}-${ctx.clock.wallMs().toString(36)}-${++made}`;
-
-  /**
-   * What came with a correlation from outside keeps it. Else the firing begins one, and each further firing makes a branch of it, so that
-   * also a message that carries on nothing but its correlation tells how deep it stands; all branches begin with the same id.
-   */
-  const correlate = (given: string | null, id: string): string => {
-    if (given === null) return id;
-    return lineage.knows(given) ? `${given.split('+')[0]}+${made}` : given;
-  };
-
-  const act = async (rule: Rule, firing: Firing, deed: Deed): Promise<void> => {
-    const id = freshId();
-    const depth = firing.event.depth + 1;
-    lineage.remember(id, depth);
-    const correlation = correlate(firing.event.correlation, id);
-    if (correlation !== firing.event.correlation) lineage.remember(correlation, depth);
+  const act = async (intention: Intention, deed: Deed, number: number): Promise<void> => {
+    const { rule, event, correlation, deadlineMs, isRepeat } = intention;
     if (deed.kind === 'log') {
-      ctx.log.info(deed.text, { rule: rule.id, event: firing.event.id });
+      ctx.log.info(deed.text, { rule, event: event.id });
       return;
     }
+    const id = messageId(intention, number);
+    const options = { id, correlation, causation: event.id, deadlineMs };
     if (deed.kind === 'publish') {
       if (!isSubject(deed.subject)) {
         throw new GraceError('BUS_BAD_SUBJECT', `"${deed.subject.slice(0, 80)}" is no subject; the template gave it`);
       }
-      await ctx.bus.publish(deed.subject, deed.payload, {
-        id,
-        correlation,
-        causation: firing.event.id,
-        deadlineMs: rule.deadlineMs,
-      });
+      // Carried out again, it has the id of before: a broker that had accepted it does not deliver it twice.
+      await ctx.bus.publish(deed.subject, deed.payload, options);
       return;
     }
-    await ctx.bus.request(`kernel.${deed.kernel}.call.${deed.verb}`, deed.input ?? {}, {
-      id,
-      correlation,
-      causation: firing.event.id,
-      deadlineMs: rule.deadlineMs,
-    });
+    await askPermission(ctx, rule, `${deed.kernel}.${deed.verb}`, correlation);
+    // A broker answers no request whose id it has seen, so a repeated one has an id of its own; what it asks for carries the same key.
+    if (isRepeat) {
+      options.id = `${id}~${ctx.incarnation}.${Math.floor(ctx.clock.wallMs()).toString(36)}`;
+      lineage.remember(options.id, event.depth + 1);
+    }
+    await ctx.bus.request(`kernel.${deed.kernel}.call.${deed.verb}`, deed.input ?? {}, options);
   };
 
   return {
-    async perform(rule, firing) {
-      const scope = scopeOf(rule, firing);
+    async perform(intention) {
       const results: DeedResult[] = [];
-      for (const action of rule.do) {
-        const deed = fillAction(action, scope);
+      for (const [i, deed] of intention.deeds.entries()) {
         const startMono = ctx.clock.monoMs();
         const done = (): number => Math.round(ctx.clock.monoMs() - startMono);
         try {
-          await act(rule, firing, deed);
+          await act(intention, deed, i);
           results.push({ deed: nameDeed(deed), ok: true, ms: done() });
         } catch (error) {
-          const code = error instanceof GraceError ? `${error.code}: ` : '';
-          results.push({
-            deed: nameDeed(deed),
-            ok: false,
-            ms: done(),
-            error: `${code}${(error as Error).message}`.slice(0, 300),
-          });
+          const { code, message } = toWireError(error);
+          results.push({ deed: nameDeed(deed), ok: false, ms: done(), error: `${code}: ${message}`.slice(0, 300) });
           break;
         }
       }

@@ -1,7 +1,8 @@
-/** Work that waits its turn: bounded, with a number of lanes. What does not fit is refused, and the caller counts it. */
+/** Work that waits its turn, with a number of lanes. */
 export interface Queue {
-  /** False when the queue is full: the newest is dropped, those that wait keep their turn. */
-  push(work: () => Promise<void>): boolean;
+  /** Whether what waits has reached a bound: the newest is dropped then, those that wait keep their turn, and the caller counts. */
+  readonly isFull: boolean;
+  push(work: () => Promise<void>, bytes: number): void;
   readonly waiting: number;
   readonly running: number;
   /** Resolves when nothing waits or runs, or `timeoutMs` is over; then what still waits is given up. Returns how much that was. */
@@ -9,15 +10,20 @@ export interface Queue {
 }
 
 /** @param onError what a work item threw although it should deal with its own errors */
-export function createQueue(capacity: number, lanes: number, onError: (error: unknown) => void): Queue {
-  const waiting: (() => Promise<void>)[] = [];
+export function createQueue(
+  bounds: { items: number; bytes: number; lanes: number },
+  onError: (error: unknown) => void,
+): Queue {
+  const waiting: { work: () => Promise<void>; bytes: number }[] = [];
+  let waitingBytes = 0;
   let running = 0;
   let idle: (() => void) | undefined;
 
   const next = (): void => {
-    while (running < lanes && waiting.length > 0) {
+    while (running < bounds.lanes && waiting.length > 0) {
       running++;
-      const work = waiting.shift()!;
+      const { work, bytes } = waiting.shift()!;
+      waitingBytes -= bytes;
       void work()
         .catch(onError)
         .finally(() => {
@@ -29,11 +35,13 @@ export function createQueue(capacity: number, lanes: number, onError: (error: un
   };
 
   return {
-    push(work) {
-      if (waiting.length >= capacity) return false;
-      waiting.push(work);
+    get isFull() {
+      return waiting.length >= bounds.items || waitingBytes >= bounds.bytes;
+    },
+    push(work, bytes) {
+      waiting.push({ work, bytes });
+      waitingBytes += bytes;
       next();
-      return true;
     },
     get waiting() {
       return waiting.length;

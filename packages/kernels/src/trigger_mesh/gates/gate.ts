@@ -1,7 +1,7 @@
 import type { Condition } from '../rules/condition.ts';
 import type { Rule, RuleEvent } from '../rules/rule.ts';
 import { asText, readPath } from '../rules/template.ts';
-import { weighs } from '../rules/weight.ts';
+import { weigh } from '../rules/weight.ts';
 import { pass } from './breaker.ts';
 import { type KeyState, keyState, type RuleState } from './state.ts';
 
@@ -30,6 +30,7 @@ export interface Firing {
 
 export type Refusal =
   | 'disabled'
+  | 'repeated'
   | 'condition'
   | 'error'
   | 'cut'
@@ -57,7 +58,7 @@ export function judge(compiled: CompiledRule, state: RuleState, side: Side, even
   if (event.depth >= rule.depth) {
     return no('cut', `the event comes from ${event.depth} firings in a row, the limit is ${rule.depth}`);
   }
-  if ((rule.and || rule.debounceMs > 0) && !weighs(event.payload, KEPT_WEIGHT)) {
+  if ((rule.and || rule.debounceMs > 0) && weigh(event.payload).values > KEPT_WEIGHT) {
     return no('error', `the event is too large to be kept until another comes (more than ${KEPT_WEIGHT} values)`);
   }
   const path = side === 'and' ? (rule.and?.key ?? rule.key) : rule.key;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { deserialize, serialize } from 'node:v8';
 import fc from 'fast-check';
 import { compileCondition } from '../rules/condition.ts';
 import type { Rule, RuleEvent } from '../rules/rule.ts';
@@ -161,7 +162,7 @@ describe('the gate', () => {
     const { see, state, made } = gate({ window: { count: 3, withinMs: 100 } });
     see(event(), 0);
     see(event(), 1);
-    const packed = unpackState(JSON.parse(JSON.stringify(packState(state))));
+    const packed = unpackState(deserialize(serialize(packState(state))));
     const compiled = { rule: made, when: null, andWhen: null };
     assert.equal(judge(compiled, copyState(state), 'on', event(), 2).fires, true);
     assert.equal(judge(compiled, packed, 'on', event(), 2).fires, true);

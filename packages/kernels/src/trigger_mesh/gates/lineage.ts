@@ -1,3 +1,6 @@
+import { messageId } from '../act/intention.ts';
+import type { Trace } from '../fired/journal.ts';
+
 /** What the mesh knows of a message by the ids it carries. */
 interface Carried {
   id: string;
@@ -13,6 +16,8 @@ interface Carried {
 export interface Lineage {
   remember(id: string, depth: number): void;
   knows(id: string): boolean;
+  /** The messages of a firing that ended in an earlier life: a restart does not cut the thread. */
+  recall(trace: Trace): void;
   /** 0 for what no rule caused. Remembers the message itself, so that chains go on through others. */
   depthOf(message: Carried): number;
   readonly size: number;
@@ -30,6 +35,10 @@ export function createLineage(capacity = 20_000): Lineage {
   return {
     remember,
     knows: (id) => depths.has(id),
+    recall({ firing, deeds, depth, own }) {
+      for (let i = 0; i < deeds; i++) remember(messageId({ firing }, i), depth + 1);
+      if (own !== null) remember(own, depth + 1);
+    },
     depthOf({ id, causation, correlation }) {
       const own = depths.get(id);
       if (own !== undefined) return own;

@@ -60,13 +60,13 @@ export function holdsAnything(state: RuleState): boolean {
 }
 
 export function packState(state: RuleState): unknown {
-  return { keys: [...state.keys], breaker: state.breaker };
+  return { keys: state.keys, breaker: state.breaker };
 }
 
 /** @throws TypeError for something that `packState` did not make */
 export function unpackState(packed: unknown): RuleState {
-  const { keys, breaker } = packed as { keys: [string, KeyState][]; breaker: Breaker };
+  const { keys, breaker } = packed as { keys: Map<string, KeyState>; breaker: Breaker };
   // A try that was under way when the state was written never reports back.
   const settled: Breaker = breaker.state === 'half-open' ? { ...breaker, state: 'open' } : breaker;
-  return { keys: new Map(keys), firedMs: [], breaker: settled, forgotten: 0 };
+  return { keys, firedMs: [], breaker: settled, forgotten: 0 };
 }

@@ -12,6 +12,8 @@ const RETRY_MS = 5000;
 export interface Subscriber {
   use(pattern: string): void;
   release(pattern: string): void;
+  /** From now on the bus is asked; before, patterns are only gathered, so that none is subscribed that a wider one covers. */
+  begin(): void;
   /** Resolves when everything asked for so far is subscribed or refused. */
   settled(): Promise<void>;
   live(): string[];
@@ -19,11 +21,12 @@ export interface Subscriber {
   refused(): Record<string, string>;
 }
 
-export function createSubscriber(ctx: KernelContext, onMessage: (message: Message) => void): Subscriber {
+export function createSubscriber(ctx: KernelContext, onMessage: (message: Message) => Promise<void>): Subscriber {
   const cover = createCover();
   const live = new Map<string, Subscription>();
   const refused = new Map<string, string>();
   let working: Promise<void> | undefined;
+  let hasBegun = false;
 
   const subscribe = async (pattern: string): Promise<void> => {
     try {
@@ -65,7 +68,7 @@ export function createSubscriber(ctx: KernelContext, onMessage: (message: Messag
   };
 
   const start = (): void => {
-    if (ctx.signal.aborted) return;
+    if (ctx.signal.aborted || !hasBegun) return;
     working ??= Promise.resolve()
       .then(reconcile)
       .finally(() => {
@@ -82,6 +85,10 @@ export function createSubscriber(ctx: KernelContext, onMessage: (message: Messag
   return {
     use: (pattern) => work(cover.use(pattern)),
     release: (pattern) => work(cover.release(pattern)),
+    begin() {
+      hasBegun = true;
+      start();
+    },
     async settled() {
       while (working) await working;
     },

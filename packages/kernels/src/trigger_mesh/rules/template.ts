@@ -6,10 +6,16 @@ const WHOLE = /^\{\{\s*([^{}]*?)\s*\}\}$/;
 const PATH = /^[A-Za-z_][\w-]*(?:\.[\w-]+)*$/;
 
 /** First words of a path in a template or key. */
-const ROOTS = [...EVENT_FIELDS, 'rule', 'key', 'count', 'other'] as const;
+const ROOTS = [...EVENT_FIELDS, 'rule', 'firing', 'key', 'count', 'other'] as const;
 
-/** What a path may reach: fields of the event, and `rule`, `key`, `count`, `other` (payload of the correlated event). */
+/** What a path may reach: fields of the event, and `rule`, `firing`, `key`, `count`, `other` (payload of the correlated event). */
 export type TemplateScope = Readonly<Record<string, unknown>>;
+
+/** What may still be filled in, in characters; `exceeded` makes the error for what is more. */
+export interface Budget {
+  left: number;
+  exceeded(): Error;
+}
 
 /** What is wrong with a path, or undefined. */
 export function pathProblem(path: string, roots: readonly string[] = ROOTS): string | undefined {
@@ -47,19 +53,49 @@ export function readPath(scope: TemplateScope, path: string): unknown {
   return value;
 }
 
-/** Fills a template: `{{path}}` alone keeps the type of the value (null when missing); inside text it becomes text (empty when missing). */
-export function fill(template: unknown, scope: TemplateScope): unknown {
+/**
+ * Fills a template: `{{path}}` alone keeps the type of the value (null when missing); inside text it becomes text (empty when missing).
+ * @throws what `budget` makes for more than it allows, so also for a value that goes in a circle
+ */
+export function fill(template: unknown, scope: TemplateScope, budget: Budget): unknown {
   if (typeof template === 'string') {
     const whole = WHOLE.exec(template);
-    if (whole) return readPath(scope, whole[1]!) ?? null;
-    return template.replace(HOLE, (_, path: string) => asText(readPath(scope, path)));
+    if (whole) return spend(readPath(scope, whole[1]!) ?? null, budget);
+    spend(template, budget);
+    return template.replace(HOLE, (_, path: string) => asText(spend(readPath(scope, path), budget)));
   }
-  if (Array.isArray(template)) return template.map((entry) => fill(entry, scope));
+  budget.left -= 1;
+  if (Array.isArray(template)) return template.map((entry) => fill(entry, scope, budget));
   if (template === null || typeof template !== 'object') return template;
-  return Object.fromEntries(Object.entries(template).map(([name, value]) => [name, fill(value, scope)]));
+  return Object.fromEntries(Object.entries(template).map(([name, value]) => [name, fill(value, scope, budget)]));
 }
 
+/** Takes what a value weighs from the budget: about its characters in JSON. */
+function spend<T>(value: T, budget: Budget): T {
+  const stack: unknown[] = [value];
+  while (stack.length > 0) {
+    const next = stack.pop();
+    budget.left -= typeof next === 'string' ? 2 + next.length : ArrayBuffer.isView(next) ? next.byteLength : 4;
+    if (budget.left < 0) throw budget.exceeded();
+    if (next === null || typeof next !== 'object' || ArrayBuffer.isView(next)) continue;
+    if (next instanceof Map || next instanceof Set) for (const part of next) stack.push(part);
+    else if (Array.isArray(next)) for (const part of next) stack.push(part);
+    else
+      for (const [name, part] of Object.entries(next)) {
+        budget.left -= name.length;
+        stack.push(part);
+      }
+  }
+  return value;
+}
+
+/** Text of any value, also of one that JSON cannot say. */
 export function asText(value: unknown): string {
   if (value === undefined || value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (typeof value !== 'object') return String(value);
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
 }

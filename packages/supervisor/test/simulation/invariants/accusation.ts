@@ -119,7 +119,7 @@ export function accusation(env: Environment): Invariant {
 
   return {
     event(event) {
-      if ('by' in event && event.t !== 'throttle') asked.add(event.kernel);
+      if ('by' in event && event.t !== 'throttle' && event.t !== 'tune') asked.add(event.kernel);
     },
     command(command) {
       if (command.do === 'kill-cell') judgeKill(command);
