@@ -64,7 +64,11 @@ export default defineKernel({
           untold: teller.untold(),
         }),
       }),
-      probe: probe.run,
+      probe: async () => ({
+        ...(await probe.run()),
+        tasks: Object.values(queue.counts()).reduce((sum, tasks) => sum + tasks, 0),
+        patterns: teller.patterns,
+      }),
       async drain() {
         await analyst.settled();
         await workshop.close();

@@ -132,7 +132,14 @@ export default defineKernel({
           };
         },
       },
-      probe: () => probeInfrastructure(files, proc, () => ctx.clock.monoMs()),
+      probe: async () => ({
+        ...(await probeInfrastructure(files, proc, () => ctx.clock.monoMs())),
+        // Null: they cannot be used, as the log says; usage is told all the same.
+        snapshots: await hygiene.then(
+          (open) => open.summary()['good'],
+          () => null,
+        ),
+      }),
       drain: async () =>
         await hygiene.then(
           (open) => open.settled(),

@@ -114,10 +114,17 @@ const SYSTEMS: readonly System[] = [
     done: {},
   },
   {
+    id: 'fix_tasks',
+    title: 'Code scan and fix tasks',
+    owner: 'coding_agent',
+    known: { 'tasks known': 'tasks', 'patterns known': 'patterns' },
+    done: {},
+  },
+  {
     id: 'refactor_tasks',
     title: 'Refactor Task System',
     owner: 'coding_agent',
-    known: { 'tasks known': 'tasks', 'patterns known': 'patterns' },
+    known: { 'refactorings known': 'refactorings' },
     done: {},
   },
   {
