@@ -11,7 +11,7 @@ import { parseAcl } from '@grace/contracts/config';
 import { createStore } from '@grace/kernel-sdk';
 import { poll, rigKernels } from '@grace/testkit';
 import { createDecisionBook } from './decisions/book.ts';
-import { ID, stub, withClarity } from './fixtures/bench.ts';
+import { answering, ID, withClarity } from './fixtures/bench.ts';
 import { crash, journal } from './fixtures/records.ts';
 import kernel from './kernel.ts';
 import type { Story } from './story/story.ts';
@@ -340,9 +340,12 @@ describe('bad input', () => {
 
 test('what the access rules do not grant is denied', async () => {
   const file = fileURLToPath(new URL('../../../../configs/acl.yaml', import.meta.url));
-  const rig = await rigKernels([stub('immutable_log', { read: () => ({ entries: [] }), append: () => ({}) }), kernel], {
-    acl: parseAcl(readFileSync(file, 'utf8'), 'configs/acl.yaml'),
-  });
+  const rig = await rigKernels(
+    [answering('immutable_log', { read: () => ({ entries: [] }), append: () => ({}) }), kernel],
+    {
+      acl: parseAcl(readFileSync(file, 'utf8'), 'configs/acl.yaml'),
+    },
+  );
   try {
     const client = rig.bus(ID);
     await client.request('kernel.immutable_log.call.read', {});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AnyRecord } from '@grace/contracts';
-import { ID, stub, withClarity } from '../fixtures/bench.ts';
+import { answering, ID, withClarity } from '../fixtures/bench.ts';
 import { journal } from '../fixtures/records.ts';
 
 describe('a handshake', () => {
@@ -35,7 +35,7 @@ describe('a handshake', () => {
         const [reader] = await call<{ standing: string; by: string }[]>('components', { id: 'reader' });
         assert.deepEqual([reader!.standing, reader!.by], ['accepted', 'desk']);
       },
-      { others: [stub('librarian')] },
+      { others: [answering('librarian')] },
     ));
 
   const refusals: [string, Record<string, unknown>, string, RegExp][] = [
@@ -65,7 +65,7 @@ describe('a handshake', () => {
           assert.equal(shaken.accepted, false);
           assert.match(shaken.reason, reason);
         },
-        { others: [stub('librarian'), stub('sandbox')] },
+        { others: [answering('librarian'), answering('sandbox')] },
       ));
   }
 
