@@ -5,14 +5,15 @@ const VAULT_CALLS = 'kernel.secret_manager.call.';
 
 /**
  * Makes a thread's bus client careful, in place. What passes between this thread and secret_manager is known to the redactor from then on,
- * before the kernel itself sees it. What is published goes to whoever listens, and on durable subjects to the disk, so known values are left
- * out of it. A request is to one kernel, which may need the value for its work: it and its answer pass as they are.
+ * before the kernel itself sees it. Nothing else that leaves this thread holds a known value: what is published goes to whoever listens, and
+ * on durable subjects to the disk; a kernel that is asked keeps what it is given, and has not been told that it is a secret. One that needs
+ * the value asks the vault for it, with a grant and a lease of its own.
  */
 export function guardBus(bus: BusClient, redactor: Redactor): void {
   const publish = bus.publish.bind(bus);
   const request = bus.request.bind(bus);
-  bus.publish = (subject, payload, options) =>
-    publish(subject, redactor.known === 0 ? payload : redactor.value(payload, false), options);
+  const without = (payload: unknown): unknown => withoutKnown(payload, redactor);
+  bus.publish = (subject, payload, options) => publish(subject, without(payload), options);
   const requestOfVault: BusClient['request'] = async (subject, payload, options) => {
     knowFields(payload, redactor);
     const answer = await request(subject, payload, options);
@@ -22,7 +23,12 @@ export function guardBus(bus: BusClient, redactor: Redactor): void {
   bus.request = (subject, payload, options) =>
     String(subject).startsWith(VAULT_CALLS)
       ? requestOfVault(subject, payload, options)
-      : request(subject, payload, options);
+      : request(subject, without(payload), options);
+}
+
+/** The same with known values left out. */
+export function withoutKnown<T>(said: T, redactor: Redactor): T {
+  return redactor.known === 0 ? said : redactor.value(said, false);
 }
 
 function knowFields(said: unknown, redactor: Redactor): void {

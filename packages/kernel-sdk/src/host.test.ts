@@ -104,7 +104,7 @@ test('verbs answer over the bus with values, with coded errors, and to the name 
         whoami: (_input, { from, correlation, deadlineMs }) => ({
           from,
           correlation,
-          inTime: deadlineMs > 0 && deadlineMs <= 4000,
+          inTime: deadlineMs > 0 && deadlineMs <= 4000 && Number.isInteger(deadlineMs),
         }),
         fail: () => {
           throw new GraceError('NOT_FOUND', 'no such note');

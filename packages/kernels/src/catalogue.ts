@@ -48,6 +48,6 @@ const KERNELS: readonly ManifestSource[] = [
 /** Complete manifests; `distDir` is the folder of the bundled entries, absolute. */
 export function catalogue(distDir: string): KernelManifest[] {
   return KERNELS.map((source) =>
-    completeManifest(source, { module: join(distDir, 'kernels', `${source.id}.js`), builtin: true }),
+    completeManifest(source, { module: join(distDir, 'kernels', `${source.id}.cjs`), builtin: true }),
   );
 }

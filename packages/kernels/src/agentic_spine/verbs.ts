@@ -1,4 +1,4 @@
-import { GraceError, type VerbMeta } from '@grace/contracts';
+import { createRedactor, GraceError, type VerbMeta } from '@grace/contracts';
 import { is, type KernelContext, readInput, type Verb } from '@grace/kernel-sdk';
 import type { Deadlines } from './act/deadlines.ts';
 import type { Governor } from './act/permission.ts';
@@ -192,7 +192,16 @@ function readGoal(given: {
     );
   const text = given.goal.trim();
   if (text === '') throw new GraceError('BAD_INPUT', 'input.goal: expected a goal, or the id of a plan, got blanks');
-  return { text, event: asJson(given.event, 'input.event') ?? null, input: asJson(given.input, 'input.input') ?? {} };
+  const goal = { text, event: asJson(given.event, 'input.event') ?? null, input: asJson(given.input, 'input.input') ?? {} };
+  const shown = createRedactor().value(goal);
+  for (const [part, place] of [['text', 'goal'], ['event', 'event'], ['input', 'input']] as const)
+    if (JSON.stringify(shown[part]) !== JSON.stringify(goal[part]))
+      throw new GraceError(
+        'BAD_INPUT',
+        `input.${place}: it holds a secret by its name (a password, token, key), and a goal is kept on disk; the kernel that needs a secret gets it from secret_manager`,
+        { field: place },
+      );
+  return goal;
 }
 
 /** What is kept on disk before it is used must be what is used. */

@@ -10,7 +10,7 @@ import { readSettings } from './settings.ts';
 import { createAnalyst } from './tasks/analyst.ts';
 import { createCarrier } from './tasks/carry.ts';
 import { createTaskQueue } from './tasks/queue.ts';
-import { TASK_TABLES } from './tasks/task.ts';
+import { PATCH_TABLES, TASK_TABLES } from './tasks/task.ts';
 import { createTeller } from './tell.ts';
 import { createVerbs, realRoots } from './verbs.ts';
 import { createWorkshop } from './workshop/workshop.ts';
@@ -22,7 +22,7 @@ export default defineKernel({
   id: 'coding_agent',
   async start(ctx) {
     const settings = readSettings(ctx.config);
-    ctx.store.migrate([`${SCAN_TABLES}${TASK_TABLES}${OUTBOX_TABLE}`]);
+    ctx.store.migrate([`${SCAN_TABLES}${TASK_TABLES}${OUTBOX_TABLE}`, PATCH_TABLES]);
     const copies = join(ctx.stateDir, 'copies');
     // A life before may have been ended in the middle of a check.
     await rm(copies, { recursive: true, force: true });

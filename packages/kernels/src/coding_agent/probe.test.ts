@@ -9,14 +9,14 @@ import { withAgent } from './fixtures/agent-rig.ts';
 import { treeOf } from './fixtures/tree.ts';
 import { createProbe } from './probe.ts';
 import { createTaskQueue } from './tasks/queue.ts';
-import { TASK_TABLES } from './tasks/task.ts';
+import { PATCH_TABLES, TASK_TABLES } from './tasks/task.ts';
 import { createWorkshop } from './workshop/workshop.ts';
 
 const FIRST = { json: 0, python: 0, typescript: 0 };
 /** A queue in a store of its own. */
 function queueIn(folder: string) {
   const store = createStore(folder);
-  store.migrate([TASK_TABLES]);
+  store.migrate([TASK_TABLES, PATCH_TABLES]);
   return createTaskQueue(store, systemClock, () => {});
 }
 const ctxOf = (stateDir: string) => ({ clock: systemClock, signal: new AbortController().signal, stateDir });

@@ -4,6 +4,7 @@ import { fromWireError, GraceError } from '@grace/contracts';
 import type { KernelContext } from '@grace/kernel-sdk';
 import type { Candidate, RepairTask } from './change/candidate.ts';
 import { unifiedDiff } from './change/diff.ts';
+import { exchange } from './change/exchange.ts';
 import type { FileKind } from './languages/examine.ts';
 import type { Finding } from './scan/finding.ts';
 import type { TaskQueue } from './tasks/queue.ts';
@@ -163,7 +164,8 @@ function keep(queue: TaskQueue, root: string, finding: Finding, candidate: Candi
     queue.move(task.id, 'verified');
     const kept = queue.get(task.id);
     const [patch] = queue.patches(task.id);
-    if (kept.state !== 'verified' || patch?.after !== candidate.files[0]!.after)
+    const { before, after } = candidate.files[0]!;
+    if (kept.state !== 'verified' || !patch || exchange(before, patch.exchanges, 'apply') !== after)
       throw broken(`a task that was verified is ${kept.state} in the store`);
   } finally {
     queue.discard(PROBE);

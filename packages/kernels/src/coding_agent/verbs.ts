@@ -1,8 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { didYouMean, GraceError, type VerbMeta } from '@grace/contracts';
-import { is, type KernelContext, readInput, type Verb } from '@grace/kernel-sdk';
+import { askGovernance, expectPermit, is, type KernelContext, readInput, type Verb } from '@grace/kernel-sdk';
 import type { Outbox } from './access/outbox.ts';
-import { askGovernance, expectPermit, type Question } from './access/permission.ts';
 import { SCOPES } from './change/candidate.ts';
 import type { FindingsStore, KeptFinding } from './scan/findings-store.ts';
 import type { Scanner } from './scan/scanner.ts';
@@ -35,6 +34,8 @@ const TASKS_MAX = 500;
 const MARGIN_MS = 200;
 /** A request ends after an hour; then it is asked anew. */
 const APPROVAL_MS = 3_500_000;
+/** A caller waits. */
+const ASKING = { deadlineMs: 1000 };
 const path = is.string({ max: 4096, pattern: /^[^\0]*$/, what: 'a path' });
 const id = is.string({ max: 100 });
 
@@ -48,7 +49,7 @@ export function createVerbs(parts: VerbParts): Record<string, Verb> {
   const signalOf = (meta: VerbMeta): AbortSignal =>
     AbortSignal.any([ctx.signal, AbortSignal.timeout(Math.max(1, meta.deadlineMs - MARGIN_MS))]);
 
-  const permission = (task: Task, act: Act): Question => {
+  const questionOf = (task: Task, act: Act) => {
     const change = task.change!;
     const files = change.files.map((file) => `${task.root}/${file}`);
     return act === 'apply'
@@ -56,7 +57,7 @@ export function createVerbs(parts: VerbParts): Record<string, Verb> {
           action: 'apply_change',
           resource: change.id,
           context: { files, lines: change.lines, verified: true, kind: change.strategy },
-          reason: `${change.reason} (${task.finding.rule} in ${task.finding.file})`.slice(0, 500),
+          reason: `${change.reason} (${task.finding.rule} in ${task.finding.file})`,
         }
       : { action: 'revert_change', resource: change.id, context: { files }, reason: `takes back ${change.strategy}` };
   };
@@ -69,10 +70,10 @@ export function createVerbs(parts: VerbParts): Record<string, Verb> {
     expectState(task, what === 'apply' ? 'verified' : 'applied', what);
     try {
       await carrier.check(task, what);
-      const question = permission(task, what);
-      const decision = await askGovernance(ctx, question);
-      if (decision.outcome === 'needs_approval' && decision.approval) noteApproval(task, decision.approval.id);
-      expectPermit(question, decision);
+      const question = questionOf(task, what);
+      const decision = await askGovernance(ctx, question, ASKING);
+      if (decision.outcome === 'needs_approval' && decision.approval) noteApproval(task, decision.approval);
+      expectPermit(decision, `${question.action} ${question.resource}`);
       // Asked for again, or changed by another call meanwhile: the permit was for that patch.
       const now = queue.get(task.id);
       if (now.change?.id !== task.change!.id)
@@ -167,9 +168,10 @@ export function createVerbs(parts: VerbParts): Record<string, Verb> {
       // Asked again, a request that was granted meanwhile would be used up here instead of by `apply`.
       if (asked?.change === change && asked.untilMs > ctx.clock.wallMs())
         return { id: task.id, change, outcome: 'needs_approval', approval: asked.id, asked: 'before' };
-      const { outcome, policies, reason, approval, id: decision } = await askGovernance(ctx, permission(task, 'apply'));
-      if (outcome === 'needs_approval' && approval) noteApproval(task, approval.id);
-      return { id: task.id, change, outcome, policies, reason, decision, approval: approval?.id ?? null, asked: 'now' };
+      const answer = await askGovernance(ctx, questionOf(task, 'apply'), ASKING);
+      const { outcome, policies, reason, approval, id: decision } = answer;
+      if (outcome === 'needs_approval' && approval) noteApproval(task, approval);
+      return { id: task.id, change, outcome, policies, reason, decision, approval, asked: 'now' };
     },
     apply: (input: unknown, meta: VerbMeta) => act(input, meta, 'apply'),
     revert: (input: unknown, meta: VerbMeta) => act(input, meta, 'revert'),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { GraceError } from '@grace/contracts';
-import { defineKernel, is, type KernelContext } from '@grace/kernel-sdk';
+import { type Courier, defineKernel, is, type KernelContext } from '@grace/kernel-sdk';
 import { createCedarHost } from './engine/cedar.ts';
 import { createEngine } from './engine/engine.ts';
 import { createGovernor } from './governor.ts';
@@ -10,7 +10,7 @@ import type { PolicySet } from './policies/policy-set.ts';
 import { createSealedFiles } from './policies/sealed.ts';
 import { createVersions } from './policies/versions.ts';
 import { createProbe } from './probe.ts';
-import { type Courier, createCourier } from './record/courier.ts';
+import { createActCourier } from './record/courier.ts';
 import { TABLES } from './record/tables.ts';
 import { createVerbs } from './verbs.ts';
 
@@ -29,7 +29,7 @@ export default defineKernel({
     const { set, isFirst } = await policiesInForce(ctx, check, folders);
     let courier: Courier | undefined;
     const governor = createGovernor(ctx, createEngine(host, set, 'live'), () => courier?.wake());
-    courier = createCourier(ctx, governor.journal);
+    courier = createActCourier(ctx, governor.journal);
     const sealed = createSealedFiles(join(ctx.stateDir, 'in-force'));
     const keeper = createKeeper(ctx, governor, sealed, folders, check);
 
@@ -52,7 +52,7 @@ export default defineKernel({
         policies: Object.keys(governor.engine.set.policies).length,
         approvals: governor.approvals.counts(),
         permits: governor.permits.active(),
-        audit: courier.status(),
+        audit: { unsent: governor.journal.unsent(), lastError: courier.lastError() },
         drift: keeper.drifts(),
         files: sealed.folder,
       })),

@@ -62,13 +62,16 @@ export function createProbe(
       fail(`policies ${engine.set.version} decide, the store has ${kept.version}`);
     const live: string[] = [];
     for (const resource of ['permitted', 'forbidden']) {
-      const [found, expected] = [engine.decide(question(resource)), decideOnce(host, kept, question(resource), false)];
+      const found = engine.decide(question(resource));
+      live.push(found.outcome);
+      // Not at the first: boot waits for it, and the engine read them from the store a moment before.
+      if (number === 0) continue;
+      const expected = decideOnce(host, kept, question(resource), false);
       if (JSON.stringify(found) !== JSON.stringify(expected)) {
         fail(
           `"${resource}" was decided "${found.outcome}" (${found.reason}), but the policies in the store say "${expected.outcome}" (${expected.reason})`,
         );
       }
-      live.push(found.outcome);
     }
 
     const mine = ++number;

@@ -29,7 +29,7 @@ export function readDurable(config: Readonly<Record<string, unknown>>, dir: stri
     });
     const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     // Bundled, the thread lies beside the folder of the kernels; from source the broker knows where it is.
-    const thread = import.meta.url.endsWith('.ts') ? {} : { thread: new URL('../bus-storage.js', import.meta.url) };
+    const thread = import.meta.url.endsWith('.ts') ? {} : { thread: new URL('../bus-storage.cjs', import.meta.url) };
     return { dir, ...thread, ...said };
   } catch (error) {
     if (!(error instanceof GraceError) || error.code !== 'BAD_INPUT') throw error;

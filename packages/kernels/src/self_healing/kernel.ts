@@ -8,7 +8,7 @@ import { readIncidents, type Subject } from './observe.ts';
 import type { Playbook } from './playbook/types.ts';
 import { probeEngine } from './probe.ts';
 import { learnedAdvice } from './run/advice.ts';
-import { askGovernance, EMERGENCY } from './run/permission.ts';
+import { askPermission, EMERGENCY } from './run/permission.ts';
 import { loadPlaybooks } from './shelf.ts';
 
 const RECONCILE_MS = 2000;
@@ -28,7 +28,7 @@ export default defineKernel({
     const journal = createRunJournal(ctx.store, ctx.clock);
     const interrupted = closeInterrupted(ctx, journal);
     const baselines = createBaselines();
-    const healer = createHealer(ctx, playbooks, journal, baselines, askGovernance(ctx, emergency), learnedAdvice(ctx));
+    const healer = createHealer(ctx, playbooks, journal, baselines, askPermission(ctx, emergency), learnedAdvice(ctx));
     const reconciliation = watchIncidents(ctx, healer, reconcileMs);
 
     const named = (name: string): Playbook => {

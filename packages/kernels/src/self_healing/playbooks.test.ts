@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { type KernelRig, poll } from '@grace/testkit';
 import { ended, looked, opened, product, withHealer } from './fixtures/healer-rig.ts';
 
-describe('kernel_heartbeat_gap', () => {
+describe('kernel_heartbeat_gap', { concurrency: true }, () => {
   test('a kernel that still does its job is left alone, and the run heals when its heartbeat is back', async () => {
     await withHealer([product('kernel_heartbeat_gap')], async (rig, system) => {
       await looked(rig);
@@ -76,7 +76,7 @@ describe('kernel_heartbeat_gap', () => {
   });
 });
 
-describe('cpu_saturation', () => {
+describe('cpu_saturation', { concurrency: true }, () => {
   test('a kernel that hung and was replaced alone is confirmed', async () => {
     await withHealer([product('cpu_saturation')], async (rig, system) => {
       await looked(rig);
@@ -126,7 +126,7 @@ describe('cpu_saturation', () => {
   });
 });
 
-describe('message_bus_acl_violation_fix', () => {
+describe('message_bus_acl_violation_fix', { concurrency: true }, () => {
   /** Answers the verbs of message_bus from the rig's own broker. */
   async function serveBus(rig: KernelRig, muteWorks = true): Promise<void> {
     await rig.bus('message_bus').subscribe('kernel.message_bus.call.*', (message) => {

@@ -215,7 +215,12 @@ describe('intents of grace.yaml', () => {
     defineKernel({
       id: 'governance',
       start: () => ({
-        verbs: { decide: ({ resource }: { resource: string }) => ({ outcome, reason: `because of ${resource}` }) },
+        verbs: {
+          decide: ({ resource }: { resource: string }) => ({
+            ...{ id: 'dec-1', policies: ['p'] },
+            ...{ outcome, reason: `because of ${resource}` },
+          }),
+        },
         probe: () => ({}),
       }),
     });

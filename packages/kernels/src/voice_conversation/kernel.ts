@@ -1,5 +1,5 @@
 import { createRedactor, toWireError } from '@grace/contracts';
-import { defineKernel, type KernelContext } from '@grace/kernel-sdk';
+import { askGovernance, defineKernel, type KernelContext } from '@grace/kernel-sdk';
 import { intentOf } from './intents/configured.ts';
 import { INTENTS } from './intents/table.ts';
 import { asked, Understanding } from './intents/understand.ts';
@@ -111,8 +111,11 @@ function synthesiserOf({ tts }: Settings, exchanges: Exchanges): Synthesiser | n
 /** Why governance does not let an intent of grace.yaml call its verb; null: it does. Who cannot be asked permits nothing. */
 async function refusal(ctx: KernelContext, verb: string): Promise<string | null> {
   const question = { action: 'call_verb', resource: verb, context: { goal: 'an intent of grace.yaml' } };
-  const answer = await asked(() => ctx.call('governance', 'decide', question, { deadlineMs: 1000 }));
-  if (!answer.ok) return `GOVERNANCE_UNREACHABLE, ${answer.code}: ${answer.message}`;
-  const { outcome, reason } = answer.value as { outcome: string; reason: string };
-  return outcome === 'permit' ? null : `${outcome}: ${reason}`;
+  try {
+    const { outcome, reason } = await askGovernance(ctx, question, { verb: 'decide', tries: 1, deadlineMs: 1000 });
+    return outcome === 'permit' ? null : `${outcome}: ${reason}`;
+  } catch (error) {
+    const { code, message } = toWireError(error);
+    return `${code}: ${message}`;
+  }
 }

@@ -1,5 +1,5 @@
 import { toWireError } from '@grace/contracts';
-import type { KernelContext } from '@grace/kernel-sdk';
+import { askGovernance, groundsOf, is, type KernelContext } from '@grace/kernel-sdk';
 import { words } from './deed.ts';
 
 /** For whom a verb is to be called, and what for. */
@@ -22,19 +22,8 @@ export type Permission =
   /** Governance could not be asked, so nothing is permitted. */
   | { outcome: 'unreachable'; why: string };
 
-interface Decision {
-  id: string;
-  outcome: 'permit' | 'forbid' | 'needs_approval';
-  policies: string[];
-  reason: string;
-  approval?: { id: string };
-}
-
 const DEADLINE_MS = 2000;
 const PENDING_MAX = 1000;
-/** What governance takes. */
-const EXPIRES_MIN_MS = 100;
-const EXPIRES_MAX_MS = 7 * 24 * 3_600_000;
 
 /** Whoever may not call a verb may not have it called either: each is asked for in the name of who submitted the goal. */
 export interface Governor {
@@ -48,32 +37,25 @@ export interface Governor {
   pending(): Promise<ReadonlySet<string> | undefined>;
 }
 
-export function createGovernor(ctx: Pick<KernelContext, 'call' | 'log'>): Governor {
+export function createGovernor(ctx: Pick<KernelContext, 'call' | 'log' | 'signal'>): Governor {
   const ask = async (verb: 'request' | 'decide' | 'simulate', asked: Asked): Promise<Permission> => {
-    const name = `${asked.kernel}.${asked.verb}`;
-    const question = {
-      action: 'call_verb',
-      resource: name,
-      principal: asked.principal,
-      context: { goal: asked.goal, plan: asked.plan },
-      ...(verb === 'simulate' ? {} : { reason: asked.why.slice(0, 500) }),
-      ...(verb === 'request' ? { expiresMs: Math.min(EXPIRES_MAX_MS, Math.max(EXPIRES_MIN_MS, asked.leftMs)) } : {}),
-    };
+    const { principal, goal, plan, why: reason, correlation, leftMs } = asked;
+    const what = `${asked.kernel}.${asked.verb}`;
+    const question = { action: 'call_verb', resource: what, principal, context: { goal, plan }, reason };
     try {
-      const options = { deadlineMs: DEADLINE_MS, correlation: asked.correlation };
-      const said = (await ctx.call('governance', verb, question, options)) as Decision;
-      const decision = verb === 'simulate' ? 'simulated' : said.id;
-      const why = `${said.reason} (${decision}, by ${said.policies.join(', ') || 'no policy'})`;
-      if (said.outcome === 'permit') return { outcome: 'permit', decision };
-      if (said.outcome === 'needs_approval')
-        return { outcome: 'needs_approval', decision, why, approval: said.approval?.id ?? null };
-      // Whatever else it says is no permission.
-      return { outcome: 'forbid', decision, why };
+      // Once: a goal that waits asks again by itself.
+      const options = { verb, what, correlation, tries: 1, deadlineMs: DEADLINE_MS, expiresMs: leftMs };
+      const said = await askGovernance(ctx, question, options);
+      const { id: decision, outcome, approval } = said;
+      if (outcome === 'permit') return { outcome, decision };
+      const why = groundsOf(said);
+      return outcome === 'forbid' ? { outcome, decision, why } : { outcome, decision, why, approval };
     } catch (error) {
+      const { cause } = error as Error;
       // It answered that such a question cannot be permitted: asking again will not help.
-      if (['FORBIDDEN', 'BAD_INPUT'].includes(toWireError(error).code))
-        return { outcome: 'forbid', decision: '', why: words(error) };
-      return { outcome: 'unreachable', why: `GOVERNANCE_UNREACHABLE: ${name} was not done: ${words(error)}` };
+      if (['FORBIDDEN', 'BAD_INPUT'].includes(toWireError(cause).code))
+        return { outcome: 'forbid', decision: '', why: words(cause) };
+      return { outcome: 'unreachable', why: words(error) };
     }
   };
   return {
@@ -83,10 +65,9 @@ export function createGovernor(ctx: Pick<KernelContext, 'call' | 'log'>): Govern
     async pending() {
       try {
         const input = { state: 'pending', limit: PENDING_MAX };
-        const list = (await ctx.call('governance', 'approvals', input, { deadlineMs: DEADLINE_MS })) as {
-          id: string;
-        }[];
-        return new Set(list.map(({ id }) => id));
+        const answer = await ctx.call('governance', 'approvals', input, { deadlineMs: DEADLINE_MS });
+        const requests = is.array(is.record())(answer, 'answer');
+        return new Set(requests.map(({ id }, i) => is.string()(id, `answer[${i}].id`)));
       } catch (error) {
         ctx.log.debug('governance could not be asked for its requests', { error: words(error) });
         return undefined;

@@ -141,6 +141,8 @@ describe('plan files', () => {
       'kernel: agentic_spine, verb: submit',
       /does not call itself: a circle/,
     ],
+    ['a step that takes a secret', 'kernel: scheduler, verb: add', 'kernel: secret_manager, verb: get', /kept on disk/],
+    ['a step that gives one', 'kernel: scheduler, verb: add', 'kernel: secret_manager, verb: set', /kept on disk/],
     [
       'any verb of a kernel that somebody names',
       'kernel: scheduler, verb: add',

@@ -122,6 +122,15 @@ export const planSchema = (kernels: readonly string[] | undefined) =>
       checkNames(plan, kernels, (message, ...path) => ctx.addIssue({ code: 'custom', message, path }));
     });
 
+/** Inputs and answers of steps are kept on disk, and a value of the vault must not be. */
+function secretProblem({ kernel, verb, input: given }: Call): string | undefined {
+  const hasValue = typeof given === 'object' && given !== null && Object.hasOwn(given, 'value');
+  const carries = ['get', 'set', 'rekey'].includes(verb) || (verb === 'rotate' && hasValue);
+  return kernel === 'secret_manager' && carries
+    ? `a plan is kept on disk, and so would be what "${verb}" is given or answers; the kernel that needs a secret asks for it itself`
+    : undefined;
+}
+
 type Issue = (message: string, ...path: PropertyKey[]) => void;
 
 /** What one part of a plan may say of another. */
@@ -160,6 +169,8 @@ function checkNames(plan: Plan, kernels: readonly string[] | undefined, issue: I
       issue(`there is no kernel "${kernel}"${didYouMean(kernel, kernels)}`, ...path, 'kernel');
     if (isTemplate(kernel) && verb !== 'status')
       issue(`a kernel that comes from a template may only be asked for its status, not "${verb}"`, ...path, 'verb');
+    const secret = secretProblem({ kernel, verb, input: given });
+    if (secret) issue(secret, ...path, 'verb');
     for (const { message } of templateProblems(kernel, names)) issue(message, ...path, 'kernel');
     for (const problem of templateProblems(given, names)) issue(problem.message, ...path, 'input', ...problem.path);
   };

@@ -1,5 +1,5 @@
 import { GraceError } from '@grace/contracts';
-import type { KernelContext } from '@grace/kernel-sdk';
+import { type Courier, createCourier, type KernelContext } from '@grace/kernel-sdk';
 
 export const OUTBOX_TABLE =
   'CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, way TEXT NOT NULL, entry TEXT NOT NULL)';
@@ -41,9 +41,7 @@ export function createOutbox(ctx: KernelContext) {
   // Ids of rows begin anew in another store; this keeps its messages apart.
   const life = ctx.store.get<string>('outbox_life') ?? crypto.randomUUID().slice(0, 13);
   ctx.store.set('outbox_life', life);
-  const running: Partial<Record<Way, Promise<void>>> = {};
   const waiting = { audit: 0, decision: 0 };
-  const failed: Partial<Record<Way, string>> = {};
   let dropped = 0;
   const recount = (): void => {
     for (const way of ['audit', 'decision'] as const) waiting[way] = Number(count.get(way)!['n']);
@@ -76,26 +74,17 @@ export function createOutbox(ctx: KernelContext) {
       }
     }
   };
+  const courier = (way: Way): Courier =>
+    createCourier(ctx, {
+      to: `the ${way} record`,
+      everyMs: RETRY_MS,
+      waiting: () => waiting[way],
+      pass: () => send(way).finally(recount),
+    });
+  const couriers = { audit: courier('audit'), decision: courier('decision') };
   const wake = (): void => {
-    for (const way of ['audit', 'decision'] as const)
-      running[way] ??= send(way)
-        .then(() => {
-          delete failed[way];
-        })
-        .catch((error: Error) => {
-          if (ctx.signal.aborted) return;
-          if (failed[way] !== error.message)
-            ctx.log.warn(`what is for the ${way} record waits`, { error: error.message });
-          failed[way] = error.message;
-        })
-        .finally(() => {
-          delete running[way];
-          recount();
-        });
+    for (const one of Object.values(couriers)) one.wake();
   };
-  ctx.every(RETRY_MS, () => {
-    if (waiting.audit + waiting.decision > 0) wake();
-  });
 
   return {
     /** Within the caller's transaction; `wake` after it. */
@@ -110,14 +99,13 @@ export function createOutbox(ctx: KernelContext) {
     },
     wake,
     async finish(): Promise<void> {
-      wake();
-      await Promise.all(Object.values(running));
+      await Promise.all(Object.values(couriers).map((one) => one.finish()));
     },
     status: () => ({
       audit: waiting.audit,
       decisions: waiting.decision,
       dropped,
-      lastError: failed.audit ?? failed.decision ?? null,
+      lastError: couriers.audit.lastError() ?? couriers.decision.lastError(),
     }),
   };
 }

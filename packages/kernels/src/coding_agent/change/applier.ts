@@ -10,7 +10,8 @@ export interface Swap {
   file: string;
   fromHash: string;
   toHash: string;
-  to: string;
+  /** Makes the one of the other. */
+  to: (former: string) => string;
 }
 
 interface Staged extends Swap {
@@ -147,7 +148,13 @@ async function expectHash(folder: Folder, name: string, { file, fromHash }: Swap
 async function stage(folder: Folder, name: string, mark: string, swap: Swap): Promise<Staged> {
   const { stat, bytes } = await expectHash(folder, name, swap);
   const staged: Staged = { ...swap, folder, name, temporary: temporaryName(name, mark), former: bytes, stat };
-  await write(folder.path + staged.temporary, Buffer.from(swap.to, 'utf8'), stat);
+  const made = Buffer.from(swap.to(bytes.toString('utf8')), 'utf8');
+  if (hash(made) !== swap.toHash)
+    throw new GraceError('CONFLICT', `${swap.file} would not become what was verified; nothing was done`, {
+      file: swap.file,
+      expected: swap.toHash,
+    });
+  await write(folder.path + staged.temporary, made, stat);
   return staged;
 }
 

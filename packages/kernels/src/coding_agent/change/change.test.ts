@@ -9,6 +9,7 @@ import { hash } from '../scan/finding.ts';
 import { type Swap, swapFiles } from './applier.ts';
 import { changedLines, unifiedDiff } from './diff.ts';
 import { applyEdits, lineStarts, offsetAt, placeAt, withoutOverlaps } from './edit.ts';
+import { type Exchange, exchange, exchangesOf } from './exchange.ts';
 
 const lines = fc.array(fc.constantFrom('a', 'b', '', '  c', '-- d', '@@ e', 'ü\r', '\\ f'), { maxLength: 30 });
 const text = fc.tuple(lines, fc.boolean()).map(([all, ends]) => all.join('\n') + (ends && all.length > 0 ? '\n' : ''));
@@ -111,7 +112,35 @@ describe('edits', () => {
   });
 });
 
-const swap = (file: string, from: string, to: string): Swap => ({ file, fromHash: hash(from), toHash: hash(to), to });
+const swap = (file: string, from: string, to: string): Swap => ({
+  file,
+  fromHash: hash(from),
+  toHash: hash(to),
+  to: () => to,
+});
+
+describe('what is kept of a patch', () => {
+  const source = fc.array(fc.string({ unit: 'binary', maxLength: 12 }), { maxLength: 12 }).map((all) => all.join('\n'));
+  test('makes of either text the other one', () => {
+    fc.assert(
+      fc.property(source, source, (before, after) => {
+        const kept = JSON.parse(JSON.stringify(exchangesOf(before, after))) as Exchange[];
+        assert.equal(exchange(before, kept, 'apply'), after);
+        assert.equal(exchange(after, kept, 'revert'), before);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('holds what differs and nothing beside it', () => {
+    const before = 'import os\nKEY = "not for others"\nprint(1, KEY)\n';
+    const kept = exchangesOf(before, 'KEY = "not for others"\nprint(2, KEY)\n');
+    assert.deepEqual(kept, [
+      { at: 0, before: 'import os\n', after: '' },
+      { at: 39, before: '1', after: '2' },
+    ]);
+  });
+});
 
 describe('a change in the tree', () => {
   test('and back leaves the same bytes and modes, for every set of files', async () => {
@@ -141,7 +170,7 @@ describe('a change in the tree', () => {
           'mark',
           swaps.map(({ there }) => there),
         );
-        for (const { there } of swaps) assert.equal(contentOf(root)[there.file], there.to);
+        for (const { there } of swaps) assert.equal(hash(contentOf(root)[there.file]!), there.toHash);
         await swapFiles(
           root,
           'mark',

@@ -4,12 +4,32 @@ const TABLE_MAX = 4_000_000;
 
 type Op = { kind: ' ' | '-' | '+'; line: string };
 
-/** A unified diff as `git apply` and `patch -p1` read it; empty when nothing differs. */
-export function unifiedDiff(file: string, before: string, after: string): string {
+/** A unified diff as `git apply` (without context: `--unidiff-zero`) and `patch -p1` read it; empty when nothing differs. */
+export function unifiedDiff(file: string, before: string, after: string, context = CONTEXT): string {
   if (before === after) return '';
   const ops = operations(split(before), split(after));
-  const hunks = hunksOf(ops);
+  const hunks = hunksOf(ops, context);
   return [`--- a/${file}`, `+++ b/${file}`, ...hunks].join('\n').concat('\n');
+}
+
+/** Runs of lines that differ; `at` counts UTF-16 units of the text before. */
+export function runsOf(before: string, after: string): { at: number; taken: string; put: string }[] {
+  const runs: { at: number; taken: string; put: string }[] = [];
+  let at = 0;
+  let run: { at: number; taken: string; put: string } | undefined;
+  for (const { kind, line } of operations(split(before), split(after))) {
+    if (kind === ' ') run = undefined;
+    else {
+      if (!run) {
+        run = { at, taken: '', put: '' };
+        runs.push(run);
+      }
+      if (kind === '-') run.taken += line;
+      else run.put += line;
+    }
+    if (kind !== '+') at += line.length;
+  }
+  return runs;
 }
 
 /** Lines that were added and taken away. */
@@ -60,17 +80,17 @@ function middle(a: string[], b: string[]): Op[] {
   return ops;
 }
 
-function hunksOf(ops: readonly Op[]): string[] {
+function hunksOf(ops: readonly Op[], context: number): string[] {
   const changed = ops.flatMap((op, at) => (op.kind === ' ' ? [] : [at]));
   const spans: [number, number][] = [];
   for (const at of changed) {
     const last = spans.at(-1);
-    if (last && at - last[1] <= CONTEXT * 2) last[1] = at;
+    if (last && at - last[1] <= Math.max(1, context * 2)) last[1] = at;
     else spans.push([at, at]);
   }
   return spans.flatMap(([first, last]) => {
-    const from = Math.max(0, first - CONTEXT);
-    const part = ops.slice(from, last + CONTEXT + 1);
+    const from = Math.max(0, first - context);
+    const part = ops.slice(from, last + context + 1);
     const before = ops.slice(0, from);
     const count = (list: readonly Op[], without: string): number => list.filter(({ kind }) => kind !== without).length;
     const range = (without: string): string => {

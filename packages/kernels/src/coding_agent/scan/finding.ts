@@ -36,8 +36,13 @@ export function findingsOf(file: string, kind: Kind, text: string, remarks: read
       .join('\n');
     const message = remark.message.slice(0, MESSAGE_LENGTH);
     const parts = [VERSION, remark.rule, normalMessage(message), file, hash(around)];
-    return { ...remark, message, signature: hash(parts.join('\0')).slice(0, 24), file, kind };
+    return { ...remark, message: withoutTexts(message), signature: hash(parts.join('\0')).slice(0, 24), file, kind };
   });
+}
+
+/** Compilers quote what a text says, which may be a key or a password; what is wrong with it is told without. */
+function withoutTexts(message: string): string {
+  return message.replace(/"(?:[^"\\\n]|\\.){8,}"|(?<=`)'(?:[^'\\\n]|\\.){8,}'/g, '"…"');
 }
 
 export function normalMessage(message: string): string {

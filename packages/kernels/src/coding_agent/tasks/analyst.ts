@@ -135,7 +135,7 @@ export function changeOf(
   check: Check | null,
 ): Change {
   const { strategy, reason, confidence, files } = candidate;
-  const diff = files.map(({ file, before, after }) => unifiedDiff(file, before, after)).join('');
+  const diff = files.map(({ file, before, after }) => unifiedDiff(file, before, after, 0)).join('');
   const exactly = hash(
     files.map(({ file, beforeHash, afterHash }) => `${file}\0${beforeHash}\0${afterHash}`).join('\n'),
   );

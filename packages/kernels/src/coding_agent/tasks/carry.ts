@@ -2,10 +2,10 @@ import { GraceError } from '@grace/contracts';
 import type { KernelContext } from '@grace/kernel-sdk';
 import type { Outbox } from '../access/outbox.ts';
 import { hashNow, type Swap, swapFiles, sweep } from '../change/applier.ts';
-import type { PatchFile } from '../change/candidate.ts';
+import { exchange } from '../change/exchange.ts';
 import { openRoot } from '../tree/place.ts';
 import type { TaskQueue } from './queue.ts';
-import type { Task } from './task.ts';
+import type { KeptPatch, Task } from './task.ts';
 
 export type Act = 'apply' | 'revert';
 
@@ -173,10 +173,11 @@ export function createCarrier(parts: {
   }
 }
 
-function swapsOf(patches: readonly PatchFile[], act: Act): Swap[] {
-  return patches.map(({ file, before, after, beforeHash, afterHash }) =>
-    act === 'apply'
-      ? { file, fromHash: beforeHash, toHash: afterHash, to: after }
-      : { file, fromHash: afterHash, toHash: beforeHash, to: before },
-  );
+function swapsOf(patches: readonly KeptPatch[], act: Act): Swap[] {
+  return patches.map(({ file, exchanges, beforeHash, afterHash }) => {
+    const to = (former: string): string => exchange(former, exchanges, act);
+    return act === 'apply'
+      ? { file, fromHash: beforeHash, toHash: afterHash, to }
+      : { file, fromHash: afterHash, toHash: beforeHash, to };
+  });
 }

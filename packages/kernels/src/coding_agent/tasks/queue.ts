@@ -1,8 +1,9 @@
 import { type Clock, didYouMean, GraceError } from '@grace/contracts';
 import type { KernelStore } from '@grace/kernel-sdk';
 import type { PatchFile, Scope } from '../change/candidate.ts';
+import { type Exchange, exchangesOf } from '../change/exchange.ts';
 import type { KeptFinding } from '../scan/findings-store.ts';
-import { NEXT, type Task, type TaskState, taskId } from './task.ts';
+import { type KeptPatch, NEXT, type Task, type TaskState, taskId } from './task.ts';
 
 /** Tasks that are not done; more are refused. */
 const OPEN_MAX = 5000;
@@ -37,10 +38,8 @@ export function createTaskQueue(store: KernelStore, clock: Clock, onChange: (tas
     'SELECT task FROM tasks WHERE (? IS NULL OR state = ?) ORDER BY submittedMs DESC, id LIMIT ?',
   );
   const counts = db.prepare('SELECT state, count(*) AS n FROM tasks GROUP BY state');
-  const addPatch = db.prepare('INSERT INTO patches VALUES (?, ?, ?, ?, ?, ?)');
-  const patches = db.prepare(
-    'SELECT file, before, after, beforeHash, afterHash FROM patches WHERE task = ? ORDER BY file',
-  );
+  const addPatch = db.prepare('INSERT INTO patches VALUES (?, ?, ?, ?, ?)');
+  const patches = db.prepare('SELECT file, exchanges, beforeHash, afterHash FROM patches WHERE task = ? ORDER BY file');
   const dropPatches = db.prepare('DELETE FROM patches WHERE task = ?');
   const trim = db.prepare(
     `DELETE FROM tasks WHERE id IN (
@@ -71,7 +70,11 @@ export function createTaskQueue(store: KernelStore, clock: Clock, onChange: (tas
       return row && read(row);
     },
     counts: stateCounts,
-    patches: (id: string) => patches.all(id) as unknown as PatchFile[],
+    patches: (id: string): KeptPatch[] =>
+      (patches.all(id) as unknown as (Omit<KeptPatch, 'exchanges'> & { exchanges: string })[]).map((one) => ({
+        ...one,
+        exchanges: JSON.parse(one.exchanges) as Exchange[],
+      })),
     /** A task for the finding; one that is under way or waits to be applied already is answered as it is. */
     submit({ finding: { root, places: _places, ...finding }, scope, priority, why, by }: Submission): {
       task: Task;
@@ -153,7 +156,7 @@ export function createTaskQueue(store: KernelStore, clock: Clock, onChange: (tas
     keepPatches(id: string, files: readonly PatchFile[]): void {
       dropPatches.run(id);
       for (const { file, before, after, beforeHash, afterHash } of files)
-        addPatch.run(id, file, before, after, beforeHash, afterHash);
+        addPatch.run(id, file, JSON.stringify(exchangesOf(before, after)), beforeHash, afterHash);
     },
   };
 

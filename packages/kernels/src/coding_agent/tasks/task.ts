@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Proof, Scope } from '../change/candidate.ts';
+import type { Exchange } from '../change/exchange.ts';
 import type { Finding } from '../scan/finding.ts';
 
 export const TASK_STATES = ['queued', 'analysing', 'proposed', 'verified', 'applied', 'failed', 'reverted'] as const;
@@ -61,6 +62,14 @@ export interface Task {
   steps: { state: TaskState; atMs: number; note?: string }[];
 }
 
+/** What a patch does to one file; the rest of the file is nowhere but in the tree. */
+export interface KeptPatch {
+  file: string;
+  exchanges: Exchange[];
+  beforeHash: string;
+  afterHash: string;
+}
+
 /** The same for the same finding in the same tree. */
 export function taskId(root: string, signature: string): string {
   return `task-${createHash('sha256').update(`${root}\0${signature}`).digest('hex').slice(0, 12)}`;
@@ -76,4 +85,15 @@ CREATE TABLE patches (
   PRIMARY KEY (task, file)
 ) WITHOUT ROWID;
 CREATE TABLE acts (task TEXT PRIMARY KEY, act TEXT NOT NULL, by TEXT NOT NULL, atMs INTEGER NOT NULL) WITHOUT ROWID;
+`;
+
+/** Patches held whole files once. What was queued then is looked for again. */
+export const PATCH_TABLES = `
+DROP TABLE patches;
+DELETE FROM tasks;
+DELETE FROM acts;
+CREATE TABLE patches (
+  task TEXT NOT NULL, file TEXT NOT NULL, exchanges TEXT NOT NULL, beforeHash TEXT NOT NULL, afterHash TEXT NOT NULL,
+  PRIMARY KEY (task, file)
+) WITHOUT ROWID;
 `;

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { GraceError } from '@grace/contracts';
 import type { KernelContext } from '@grace/kernel-sdk';
-import { askGovernance } from './permission.ts';
+import { askRestore } from './permission.ts';
 import { type Place, statePlaces } from './places.ts';
 import { type Restored, type Restoring, restoreItems } from './restore.ts';
 import type { SnapshotSettings } from './settings.ts';
@@ -38,7 +38,7 @@ export async function openHygiene(ctx: KernelContext, settings: SnapshotSettings
   const resumed = await swap.resume();
   if (resumed.done.length + resumed.dropped.length > 0) ctx.log.warn('a restore was cut off', { ...resumed });
   const check = createSoundness(checker, ctx.signal);
-  const ask = askGovernance(ctx);
+  const ask = askRestore(ctx);
   const watch = createWatch(shelf, settings.places, check);
   const places = async (): Promise<Place[]> => [...(await statePlaces(dirname(ctx.stateDir))), ...settings.places];
   const troubled = new Map<string, Standing>();

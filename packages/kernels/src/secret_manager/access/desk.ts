@@ -1,9 +1,8 @@
 import { GraceError } from '@grace/contracts';
-import type { KernelContext } from '@grace/kernel-sdk';
+import { type KernelContext, type Question, requirePermit } from '@grace/kernel-sdk';
 import { matches, PROBE_NAME } from '../names.ts';
 import type { Settings } from '../settings.ts';
 import { type Contents, type Grant, isGranted, type Right } from '../vault/contents.ts';
-import { askPolicies, type PolicyAnswer } from './governance.ts';
 
 /** The functional probe is a principal with one grant, so that a refusal can be seen too. */
 export const PROBE = { granted: 'secret_probe', stranger: 'secret_probe_stranger' } as const;
@@ -15,6 +14,14 @@ const PROBE_GRANT: Grant = {
   sinceMs: 0,
   by: 'secret_manager',
 };
+
+/** What stands on the record of an access. */
+interface PolicyAnswer {
+  decision: string | null;
+  policies: readonly string[];
+}
+
+const DEADLINE_MS = 1000;
 
 export interface AccessDesk {
   /**
@@ -36,9 +43,10 @@ export function createDesk(ctx: KernelContext, settings: Settings, contents: () 
     (name !== PROBE_NAME && isOwner(principal)) ||
     isGranted(name === PROBE_NAME ? [PROBE_GRANT] : contents().grants, principal, right, name);
   /** Fails closed: only what the configuration names goes on without governance. */
-  const ask = async (question: Parameters<typeof askPolicies>[1], offline: boolean): Promise<PolicyAnswer> => {
+  const ask = async (question: Question, offline: boolean): Promise<PolicyAnswer> => {
     try {
-      return await askPolicies(ctx, question);
+      const { id, policies } = await requirePermit(ctx, question, { deadlineMs: DEADLINE_MS });
+      return { decision: id, policies };
     } catch (error) {
       if (!(error instanceof GraceError && error.code === 'GOVERNANCE_UNREACHABLE' && offline)) throw error;
       return { decision: null, policies: ['offlineAllow'] };
@@ -71,7 +79,7 @@ export function createDesk(ctx: KernelContext, settings: Settings, contents: () 
           `${principal} does not administer the vault; owners: ${settings.owners.join(', ')}`,
           { principal },
         );
-      const question = { action: 'administer_secrets', resource: vault, principal, context: { operation } } as const;
+      const question = { action: 'administer_secrets', resource: vault, principal, context: { operation } };
       return await ask(question, settings.offlineAllow.includes('>'));
     },
   };

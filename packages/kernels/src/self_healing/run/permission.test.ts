@@ -23,16 +23,10 @@ function governed(policy: string): KernelDefinition {
   });
 }
 /** One that is there and does not decide. */
-const silent = defineKernel({
-  id: 'governance',
-  start: () => ({
-    verbs: {
-      request() {
-        throw new Error('out of order');
-      },
-    },
-    probe: () => ({}),
-  }),
+const undecided = (request: () => unknown): KernelDefinition =>
+  defineKernel({ id: 'governance', start: () => ({ verbs: { request }, probe: () => ({}) }) });
+const silent = undecided(() => {
+  throw new Error('out of order');
 });
 const gap = { kind: 'heartbeat_gap', subject: 'librarian', incarnation: 1 } as const;
 
@@ -111,6 +105,20 @@ describe('when governance does not decide', () => {
       selfHealing,
       () => {},
       silent,
+    ));
+
+  test('it does not run when what governance answers cannot be read: that may have been a no', () =>
+    withHealer(
+      [product('kernel_heartbeat_gap')],
+      async (rig, system) => {
+        const asked = { playbook: 'kernel_heartbeat_gap', target: 'librarian' };
+        const run = (await rig.call('self_healing', 'run', asked)) as { outcome: string; detail: string };
+        assert.match(run.detail, /^GOVERNANCE_UNREACHABLE: governance could not be asked \(PROTOCOL: /);
+        assert.deepEqual([run.outcome, system.restarts()], ['refused', []]);
+      },
+      selfHealing,
+      () => {},
+      undecided(() => ({ outcome: 'forbidden' })),
     ));
 
   test('every other is refused, also one that only bears the name of an emergency playbook', () => {

@@ -1,6 +1,5 @@
-import { setTimeout } from 'node:timers/promises';
 import { toWireError } from '@grace/contracts';
-import type { KernelContext } from '@grace/kernel-sdk';
+import { askGovernance, type Decision, type KernelContext } from '@grace/kernel-sdk';
 import type { Subject } from '../observe.ts';
 import type { Action, Playbook } from '../playbook/types.ts';
 
@@ -27,19 +26,11 @@ const HARMLESS = new Set([
 ]);
 
 const DEADLINE_MS = 1500;
-const PAUSE_MS = 100;
 /** Policies and approvals change by hand, so not more often than a hand may. */
 const ASK_AGAIN_MS = 10_000;
 
-interface Decision {
-  id: string;
-  outcome: 'permit' | 'forbid' | 'needs_approval';
-  reason: string;
-  approval?: { id: string };
-}
-
 /** Asks the governance kernel; a request for approval stands afterwards when one is needed. Fails closed but for the emergency list. */
-export function askGovernance(ctx: KernelContext, emergency: readonly string[]): AskPermission {
+export function askPermission(ctx: KernelContext, emergency: readonly string[]): AskPermission {
   return async (playbook, { target, incident }) => {
     const acts = actsOf(playbook);
     const question = {
@@ -47,43 +38,32 @@ export function askGovernance(ctx: KernelContext, emergency: readonly string[]):
       resource: playbook.id,
       // No incident id: an approval is for the playbook on this target, not for one incident that may be over by then.
       context: { target, acts, ...(incident ? { kind: incident.kind } : {}) },
-      reason: `${playbook.title} (${target}${incident ? `, ${incident.title}` : ''})`.slice(0, 1000),
+      reason: `${playbook.title} (${target}${incident ? `, ${incident.title}` : ''})`,
     };
-    const options = {
-      deadlineMs: DEADLINE_MS,
-      ...(incident?.correlation ? { correlation: incident.correlation } : {}),
-    };
-    let trouble = '';
-    for (let attempt = 0; attempt < 2; attempt++) {
-      try {
-        const answer = (await ctx.call('governance', 'request', question, options)) as Decision;
-        return permission(answer);
-      } catch (error) {
-        const { code, message } = toWireError(error);
-        trouble = `${code}: ${message}`;
-        if (code === 'BAD_INPUT') break;
+    try {
+      return permission(
+        await askGovernance(ctx, question, { deadlineMs: DEADLINE_MS, correlation: incident?.correlation }),
+      );
+    } catch (error) {
+      const { code, message } = toWireError((error as Error).cause);
+      const trouble = `governance could not be asked (${code}: ${message})`;
+      // An answer that cannot be read may have been a no.
+      if (code !== 'PROTOCOL' && emergency.includes(playbook.id) && acts.every((act) => HARMLESS.has(act))) {
+        ctx.log.warn('governance cannot be asked; an emergency playbook runs without it', {
+          playbook: playbook.id,
+          trouble,
+        });
+        return { granted: true, by: `the emergency list, as ${trouble}` };
       }
-      await setTimeout(PAUSE_MS, undefined, { signal: ctx.signal }).catch(() => {});
+      return { granted: false, reason: `GOVERNANCE_UNREACHABLE: ${trouble}`, askAgainMs: 0 };
     }
-    if (emergency.includes(playbook.id) && acts.every((act) => HARMLESS.has(act))) {
-      ctx.log.warn('governance cannot be asked; an emergency playbook runs without it', {
-        playbook: playbook.id,
-        trouble,
-      });
-      return { granted: true, by: `the emergency list, as governance could not be asked (${trouble})` };
-    }
-    return {
-      granted: false,
-      reason: `GOVERNANCE_UNREACHABLE: governance could not be asked (${trouble})`,
-      askAgainMs: 0,
-    };
   };
 }
 
 function permission({ id, outcome, reason, approval }: Decision): Permission {
   if (outcome === 'permit') return { granted: true, by: `governance, decision ${id}` };
   if (outcome === 'needs_approval') {
-    const request = approval ? `, request ${approval.id}` : '';
+    const request = approval === null ? '' : `, request ${approval}`;
     return { granted: false, reason: `APPROVAL_NEEDED: ${reason}; decision ${id}${request}`, askAgainMs: ASK_AGAIN_MS };
   }
   return { granted: false, reason: `FORBIDDEN: ${reason}; decision ${id}`, askAgainMs: ASK_AGAIN_MS };

@@ -1,22 +1,8 @@
-import { setTimeout } from 'node:timers/promises';
-import { GraceError, toWireError } from '@grace/contracts';
-import type { KernelContext } from '@grace/kernel-sdk';
-
-const DEADLINE_MS = 2000;
-/** Before the one further try: a governance that is being restarted is back soon. */
-const PAUSE_MS = 100;
-
-interface Decision {
-  id: string;
-  outcome: 'permit' | 'forbid' | 'needs_approval';
-  policies: string[];
-  reason: string;
-  approval?: { id: string };
-}
+import { type KernelContext, requirePermit } from '@grace/kernel-sdk';
 
 /**
  * Asks governance whether a rule may call a verb now; policies change live, so each call asks.
- * @throws GraceError `FORBIDDEN`, `APPROVAL_NEEDED` (a request stands then), `GOVERNANCE_UNREACHABLE` for everything that is no answer
+ * @throws GraceError `FORBIDDEN`, `APPROVAL_NEEDED` (a request stands then), `GOVERNANCE_UNREACHABLE`
  */
 export async function askPermission(
   ctx: KernelContext,
@@ -24,33 +10,7 @@ export async function askPermission(
   verb: string,
   correlation: string,
 ): Promise<void> {
-  const { id, outcome, policies, reason, approval } = await decide(ctx, rule, verb, correlation);
-  if (outcome === 'permit') return;
-  const by = `${reason} (${id}, by ${policies.join(', ') || 'no policy'})`;
-  if (outcome === 'needs_approval')
-    throw new GraceError('APPROVAL_NEEDED', `rule "${rule}": ${verb} needs an approval: ${by}`, {
-      approval: approval?.id ?? null,
-      decision: id,
-    });
-  throw new GraceError('FORBIDDEN', `rule "${rule}": governance forbids ${verb}: ${by}`, { policies, decision: id });
-}
-
-async function decide(ctx: KernelContext, rule: string, verb: string, correlation: string): Promise<Decision> {
   const goal = `rule ${rule}`;
   const question = { action: 'call_verb', resource: verb, context: { goal }, reason: goal };
-  let trouble = '';
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      return (await ctx.call('governance', 'request', question, { deadlineMs: DEADLINE_MS, correlation })) as Decision;
-    } catch (error) {
-      const { code, message } = toWireError(error);
-      trouble = `${code}: ${message}`;
-      if (code === 'BAD_INPUT') break;
-    }
-    await setTimeout(PAUSE_MS, undefined, { signal: ctx.signal }).catch(() => {});
-  }
-  throw new GraceError(
-    'GOVERNANCE_UNREACHABLE',
-    `governance could not be asked whether rule "${rule}" may call ${verb}, so it was not called: ${trouble}`,
-  );
+  await requirePermit(ctx, question, { what: `${verb} for rule "${rule}"`, correlation });
 }
