@@ -8,8 +8,8 @@ const dist = basename(file) === 'cli.js' ? dirname(file) : join(dirname(file), '
 
 // Compiled code is kept beside the bundles, for this process and, by the environment, for those it starts; where the folder cannot be
 // written, everything is compiled each time.
-const cache = enableCompileCache(join(dist, '.compile-cache')).directory;
-if (cache) process.env['NODE_COMPILE_CACHE'] ??= dirname(cache);
+const cache = join(dist, '.compile-cache');
+if (enableCompileCache(cache).directory) process.env['NODE_COMPILE_CACHE'] ??= cache;
 const { run } = await import('./program.ts');
 
 // A reader that goes away (`grace logs | head`) is no failure.

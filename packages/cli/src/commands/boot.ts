@@ -1,7 +1,6 @@
 import { type ClientMethods, EXIT, GraceError, type SystemPlan } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
 import { Command } from 'commander';
-import { createLogUpdate } from 'log-update';
 import { applyRecord, type Board, type BoardKernel, boardOf } from '../boot/board.ts';
 import { boardLines, plainLine } from '../boot/board-view.ts';
 import { limitsMissing } from '../boot/limits-missing.ts';
@@ -73,7 +72,7 @@ async function attend(
   const { out } = session;
   const status = await system.client.request('status', {});
   let board = boardOf(status);
-  const draw = out.live ? createLogUpdate(out.stream) : undefined;
+  const draw = out.live ? (await import('log-update')).createLogUpdate(out.stream) : undefined;
   const told = new Set<string>();
   const show = (kernel: BoardKernel): void => {
     const line = plainLine(kernel, out);

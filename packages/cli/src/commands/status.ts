@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, GraceError, type StatusDocument } from '@grace/contracts';
 import { Command } from 'commander';
-import { createLogUpdate } from 'log-update';
 import { OK } from '../exit.ts';
 import { statusLines } from '../output/status-lines.ts';
 import type { GlobalOptions, Session, Start } from '../session.ts';
@@ -43,7 +42,7 @@ async function watch(session: Session, intervalMs: number): Promise<number> {
   const { out } = session;
   // The first look fails as `grace status` does: nothing to watch is an error.
   let status: StatusDocument | undefined = await readStatus(session);
-  const draw = out.live ? createLogUpdate(out.stream) : undefined;
+  const draw = out.live ? (await import('log-update')).createLogUpdate(out.stream) : undefined;
   const interrupts = watchInterrupts();
   try {
     while (interrupts.count === 0) {

@@ -5,7 +5,6 @@ import { join, relative, resolve } from 'node:path';
 import type { RunnerOptions } from '@grace/chaos';
 import { EXIT, fromWireError, HOME, type RunResult } from '@grace/contracts';
 import { Command } from 'commander';
-import { createLogUpdate } from 'log-update';
 import { loadConfig, loadPlan } from '../config/load.ts';
 import { showMs } from '../output/figures.ts';
 import { folderName, writeFolder } from '../reports/folder.ts';
@@ -129,7 +128,7 @@ async function attend(
 ): Promise<void> {
   const { out } = session;
   const board = emptyBoard();
-  const draw = out.live ? createLogUpdate(out.stream) : undefined;
+  const draw = out.live ? (await import('log-update')).createLogUpdate(out.stream) : undefined;
   const runner = startRunner(session.dist, options, (progress) => {
     const line = applyProgress(board, progress, out);
     if (draw) draw(progressLines(board, out).join('\n'));

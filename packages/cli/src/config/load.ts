@@ -2,17 +2,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { GraceError, type SystemPlan } from '@grace/contracts';
-import { compilePlan, type GraceConfig, parseAcl, parseGraceConfig } from '@grace/contracts/config';
-import {
-  catalogue,
-  parseInvariants,
-  parsePlan,
-  parsePlaybook,
-  parseTriggers,
-  policyVersion,
-  readPolicyFiles,
-} from '@grace/kernels';
+import { compilePlan, type GraceConfig, parseGraceConfig } from '@grace/contracts/config';
+import { catalogue, policyVersion, readPolicyFiles } from '@grace/kernels';
 import type { Session } from '../session.ts';
+import { type Checked, parseChecked } from './checked.ts';
 
 /** The configuration in force and where its files are, absolute. */
 export interface LoadedConfig {
@@ -50,15 +43,18 @@ export async function loadPlan(
   const aclFile = config.acl ? resolve(dirname(config.file), config.acl) : join(session.root, 'configs/acl.yaml');
   const kernels = catalogue(session.dist);
   const kernelIds = [...kernels.map(({ id }) => id), ...Object.keys(config.kernels)];
+  const checked = JSON.parse(await read(join(session.dist, 'configs.json'))) as Checked;
+  const parsed = async <K extends Parameters<typeof parseChecked>[1]>(kind: K, file: string) =>
+    parseChecked(checked, kind, await read(file), shown(file, session.cwd), kernelIds);
   const plan = compilePlan({
     catalogue: kernels,
     config: { ...config, safeguards: { ...config.safeguards, ...options.safeguards } },
-    acl: parseAcl(await read(aclFile), shown(aclFile, session.cwd)),
+    acl: await parsed('acl', aclFile),
     home: options.home ?? session.home,
     entries: {
-      guardian: join(session.dist, 'guardian.js'),
-      supervisor: join(session.dist, 'supervisor.js'),
-      cell: join(session.dist, 'cell.js'),
+      guardian: join(session.dist, 'guardian.cjs'),
+      supervisor: join(session.dist, 'supervisor.cjs'),
+      cell: join(session.dist, 'cell.cjs'),
       thread: join(session.dist, 'thread.js'),
     },
     version: session.version,
@@ -68,17 +64,13 @@ export async function loadPlan(
     provided: {
       // Checked here, so that no kernel thread pays for a validator at its start.
       self_healing: {
-        playbooks: await Promise.all(
-          playbooks.map(async (file) => parsePlaybook(await read(file), shown(file, session.cwd))),
-        ),
+        playbooks: await Promise.all(playbooks.map((file) => parsed('playbook', file))),
       },
       governance: { folders: policies, ...(await checkedPolicies(session, policies)) },
-      verification_framework: { invariants: parseInvariants(await read(invariants), shown(invariants, session.cwd)) },
-      trigger_mesh: { triggers: parseTriggers(await read(triggers), shown(triggers, session.cwd)) },
+      verification_framework: { invariants: await parsed('invariants', invariants) },
+      trigger_mesh: { triggers: await parsed('triggers', triggers) },
       agentic_spine: {
-        library: await Promise.all(
-          plans.map(async (file) => parsePlan(await read(file), shown(file, session.cwd), kernelIds)),
-        ),
+        library: await Promise.all(plans.map((file) => parsed('plan', file))),
       },
       infrastructure_manager: { configs: [join(session.root, 'configs'), config.file] },
       api_server: { reports: [resolve(session.cwd, 'stress-reports')] },

@@ -81,7 +81,8 @@ export function createThread(
     messagesPerSecond: manifest.limits.messagesPerSecond,
     broker,
   };
-  const worker = new Worker(plan.entries.thread, {
+  // A built-in kernel is one bundle with what its thread is made of.
+  const worker = new Worker(manifest.builtin ? manifest.module : plan.entries.thread, {
     // The system cuts thread names at 15 characters; the full id is in every record.
     name: manifest.id,
     workerData: birth,
