@@ -1,7 +1,8 @@
 // A line a file, failures whole, and at the end the truth in one line: `N passed, N failed` (and what was skipped, with its reason).
 import { relative } from 'node:path';
 
-export default async function* report(source) {
+/** `outcome.failed` is how many failed, once the last line is out. */
+export default async function* report(source, outcome = {}) {
   const files = new Map();
   const failures = [];
   const skipped = [];
@@ -57,6 +58,7 @@ export default async function* report(source) {
   for (const failure of failures) yield `\n${failure}\n`;
   for (const line of skipped) yield `skipped: ${line}\n`;
   if (passed + failed === 0) failed = 1;
+  outcome.failed = failed;
   yield `\n${passed} passed, ${failed} failed${skipped.length ? `, ${skipped.length} skipped` : ''}\n`;
 }
 

@@ -40,7 +40,7 @@ describe('a system that loses a cell', () => {
       const before = (await system.status()).kernels;
       const [lost, others] = [true, false].map((is) => before.filter((kernel) => (kernel.cell === cell) === is));
       assert.ok(lost!.length > 0 && others!.length > 0);
-      const calls = others!.map(({ id }) => callThroughout(system, id, 'status'));
+      const calls = others!.map(({ id }) => callThroughout(system, id, 'status', {}, 25));
       await poll('everybody is called', () => calls.every(({ answered }) => answered > 0));
 
       process.kill(await system.cellPid(cell), 'SIGKILL');

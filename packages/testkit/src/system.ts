@@ -131,8 +131,11 @@ export interface Calls {
   end(): Promise<string[]>;
 }
 
-/** Calls a verb again and again until it is ended. */
-export function callThroughout(system: System, kernel: string, verb: string, input: unknown = {}): Calls {
+/**
+ * Calls a verb again and again until it is ended.
+ * @param pauseMs between an answer and the next call; a test that calls many kernels at once leaves them the machine
+ */
+export function callThroughout(system: System, kernel: string, verb: string, input: unknown = {}, pauseMs = 5): Calls {
   const failures: string[] = [];
   let answered = 0;
   let ending = false;
@@ -147,7 +150,7 @@ export function callThroughout(system: System, kernel: string, verb: string, inp
           `${kernel} ${verb}: ${error instanceof GraceError ? `${error.code}: ` : ''}${(error as Error).message}`,
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   };
   const running = run();

@@ -23,7 +23,7 @@ const KERNEL = fileURLToPath(new URL('../../test/fixtures/growing.mjs', import.m
 async function openHost(t: TestContext) {
   const home = mkdtempSync(join(tmpdir(), 'grace-fault-'));
   const plan = { home, settings: SETTINGS_DEFAULTS, entries: { thread: THREAD } } as SystemPlan;
-  const place = { id: 'grower', title: 'grower', cell: 'user', module: KERNEL, builtin: true };
+  const place = { id: 'grower', title: 'grower', cell: 'user', module: KERNEL, builtin: false };
   const manifest = { ...MANIFEST_DEFAULTS, ...place };
   const order = { manifest, incarnation: 1, busToken: '', armed: true, brokerCell: 'user' };
   const thread = createThread(plan, order, null, null, { onMessage: () => {}, onExit: () => {} });

@@ -246,6 +246,24 @@ describe('judgement', () => {
     assert.equal(world.records('kernel:restart', 'books').length, 0);
   });
 
+  test('a kernel whose need is not let on a processor is not blamed for its failed probe, and is afterwards', () => {
+    const failing = { on: false };
+    const world: World = new World(three(), {
+      behaviour: (id) => (id === 'books' ? { probe: () => (failing.on ? 'fails' : 'ok') } : {}),
+    }).boot();
+    world.run(1000);
+    failing.on = true;
+    for (let forMs = 150; forMs < 8000; forMs += 50) {
+      const missed = { forMs, cpuMs: 0, runDelayMs: forMs * 0.9, logs: 0, work: 0 };
+      world.sample('one', [{ kernel: 'memory', heartbeatAgeMs: forMs + 150, elu: 1, missed }]);
+      world.run(50);
+    }
+    assert.equal(world.records('kernel:restart', 'books').length, 0);
+    world.sample('one', [{ kernel: 'memory' }]);
+    world.run(8000);
+    assert.equal(world.records('kernel:restart', 'books')[0]!.data.cause, 'probe');
+  });
+
   test('a probe that fails twice in a row, with all needs up, is a restart', () => {
     const failing = { until: 0 };
     const world = new World(three(), {
@@ -353,7 +371,8 @@ test('after any schedule of crashes, lost cells and restarts every kernel is run
         }
       },
     ),
-    { numRuns: 200 },
+    // `pnpm simulate` plays more, and worse.
+    { numRuns: 100 },
   );
 });
 

@@ -65,6 +65,11 @@ describe('decisions over random policies', () => {
         const set = setOf(texts);
         const found = decideOnce(host, set, question(of));
         assert.equal(found.outcome, expected(rules, of));
+        // The engine reads Cedar's JSON, the other way its text; a version of an earlier release has the text alone.
+        const { parsed, ...kept } = set;
+        assert.ok(parsed);
+        for (const form of [set, kept])
+          assert.deepEqual(createEngine(host, form, 'random').decide(question(of)), found);
         const forbids = rules.flatMap((one, i) =>
           one.effect === 'forbid' && holds(one, of, true) && holds(one, of, false) ? [`p${i}`] : [],
         );

@@ -29,8 +29,9 @@ export function createEngine(host: CedarHost, first: PolicySet, name: string): E
   const prepare = (wanted: PolicySet): (() => void) => {
     const next = `${name}-${++count % 2}`;
     host.use((cedar) => {
-      expect(cedar.preparseSchema(next, wanted.schema));
-      expect(cedar.preparsePolicySet(next, { staticPolicies: { ...wanted.policies } }));
+      const { schema, policies } = wanted.parsed ?? wanted;
+      expect(cedar.preparseSchema(next, schema));
+      expect(cedar.preparsePolicySet(next, { staticPolicies: { ...policies } }));
     });
     const { generation } = host;
     return () => {

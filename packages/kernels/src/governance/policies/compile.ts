@@ -30,13 +30,14 @@ export function compilePolicies(cedar: typeof Cedar, sources: Sources): PolicySe
   refuseProblems([...schemas, ...texts].flatMap(tooDeep));
 
   const schema = schemas.map(({ text }) => text).join('\n');
-  const actions = readActions(cedar, schemas, schema);
-  const { policies, notes } = readPolicies(cedar, texts);
+  const { actions, schemaJson } = readActions(cedar, schemas, schema);
+  const { policies, notes, policiesJson } = readPolicies(cedar, texts);
   refuseProblems(validate(cedar, schema, policies, notes, files));
-  return { ...sources, version: versionOf(files), schema, policies, notes, actions };
+  const parsed = { schema: schemaJson, policies: policiesJson };
+  return { ...sources, version: versionOf(files), schema, policies, notes, actions, parsed };
 }
 
-function readActions(cedar: typeof Cedar, files: readonly PolicyFile[], schema: string): Record<string, ActionShape> {
+function readActions(cedar: typeof Cedar, files: readonly PolicyFile[], schema: string) {
   if (files.length === 0) {
     refuseProblems([{ file: 'schema.cedarschema', line: 1, column: 1, message: 'expected a schema, got none' }]);
   }
@@ -84,7 +85,7 @@ function readActions(cedar: typeof Cedar, files: readonly PolicyFile[], schema: 
     });
   }
   refuseProblems(problems);
-  return actions;
+  return { actions, schemaJson: read.json };
 }
 
 /** The schema is one text made of several files. */
@@ -109,6 +110,7 @@ function inSchema(files: readonly PolicyFile[], error: Cedar.DetailedError): Pol
 function readPolicies(cedar: typeof Cedar, files: readonly PolicyFile[]) {
   const policies: Record<string, string> = {};
   const notes: Record<string, PolicyNote> = {};
+  const policiesJson: Record<string, Cedar.PolicyJson> = {};
   const problems: PolicyProblem[] = [];
   for (const { name: file, text } of files) {
     const parts = cedar.policySetTextToParts(text);
@@ -148,13 +150,14 @@ function readPolicies(cedar: typeof Cedar, files: readonly PolicyFile[]) {
         });
       } else {
         policies[id] = policy;
+        policiesJson[id] = read.json;
         const approvable = JSON.stringify(read.json.conditions).includes('"approved"');
         notes[id] = { effect: read.json.effect, file, line: place.line, approvable };
       }
     }
   }
   refuseProblems(problems);
-  return { policies, notes };
+  return { policies, notes, policiesJson };
 }
 
 function validate(

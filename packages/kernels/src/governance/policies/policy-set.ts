@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Cedar } from '../engine/cedar.ts';
 
 /** A file as it was read. */
 export interface PolicyFile {
@@ -58,6 +59,8 @@ export interface PolicySet extends Sources {
   policies: Readonly<Record<string, string>>;
   notes: Readonly<Record<string, PolicyNote>>;
   actions: Readonly<Record<string, ActionShape>>;
+  /** Schema and policies as Cedar's JSON, which it reads in a third of the time. Absent where an earlier release kept the version. */
+  parsed?: { schema: Cedar.SchemaJson<string>; policies: Readonly<Record<string, Cedar.PolicyJson>> };
 }
 
 /** How a principal stands that no settings name. */
