@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bootSystem, openSite, poll, type Site, type System } from '@grace/testkit';
+import { CANARY, filesOf, processList, shows } from './canary.ts';
 import { type Captured, grace } from './capture.ts';
-
-const CANARY = 'c4n4ry/of+the=mine-Xq7';
 
 const leaky = fileURLToPath(new URL('./fixtures/leaky.mjs', import.meta.url));
 const config = {
@@ -22,41 +21,6 @@ const config = {
     },
   },
 };
-
-/** The value in the spellings that somebody who looks for it would try. */
-const spellings = [
-  CANARY,
-  JSON.stringify(CANARY).slice(1, -1),
-  encodeURIComponent(CANARY),
-  Buffer.from(CANARY).toString('hex'),
-  ...[0, 1, 2].map((shift) =>
-    Buffer.from(`${'x'.repeat(shift)}${CANARY}`)
-      .toString('base64')
-      .slice(4, -4),
-  ),
-];
-const shows = (text: string): boolean => spellings.some((spelling) => text.includes(spelling));
-
-function filesOf(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
-
-/** Command lines and environments of every process on this machine that may be looked at. */
-function processList(): string {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => ['cmdline', 'environ', 'comm'].map((what) => join('/proc', pid, what)))
-    .map((path) => {
-      try {
-        return readFileSync(path, 'latin1');
-      } catch {
-        return '';
-      }
-    })
-    .join('\n');
-}
 
 describe('a secret that a kernel was given and says in every way it can', () => {
   let site: Site;

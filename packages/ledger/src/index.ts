@@ -11,4 +11,5 @@ export { type DurableBatch, type Ledger, type LedgerOptions, openLedger, repairL
 export { type LedgerProblem, PROBLEMS, type ProblemKind } from './problems.ts';
 export { type LedgerRecord, readLedger } from './read.ts';
 export type { Repair, RepairOrder } from './repair/repair.ts';
+export { SparseIndex } from './sparse-index.ts';
 export { type Verification, verifyLedger } from './verify.ts';

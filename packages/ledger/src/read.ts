@@ -18,6 +18,7 @@ export interface ReadRange {
   limit: number;
   /** The newest record the caller may see; a reader without the writer's knowledge reads to the end. */
   until?: number;
+  /** Where records of the present epoch begin; what the read finds out goes into it. */
   marks?: Marks;
   /** The epochs before the present one, as far as the caller knows them already. */
   sealed?: readonly SealedEpoch[];
@@ -49,13 +50,14 @@ async function* readEpoch(
   { from, until }: { from: number; until: number },
   marks: Marks | undefined,
 ): AsyncGenerator<LedgerRecord> {
-  let place = (marks ?? new Marks((await listSegments(files, dir)).segments)).before(from);
+  const known = marks ?? new Marks((await listSegments(files, dir)).segments);
+  let place = known.before(from);
   let hash: string | null = null;
   while (place !== null) {
     const segment: SegmentName = place.segment;
     const file = await files.open(segment.path, 'read');
     try {
-      const reader: SegmentReader = new SegmentReader(file, dir, segment, { from, until });
+      const reader: SegmentReader = new SegmentReader(file, dir, segment, { from, until }, known);
       if (await reader.begin(place, hash)) yield* reader.pages();
       if (reader.isDone) return;
       const next = await successor(files, dir, segment);
@@ -80,14 +82,22 @@ class SegmentReader {
   readonly #dir: string;
   readonly #segment: SegmentName;
   readonly #range: { from: number; until: number };
+  readonly #marks: Marks;
   #chain: Chain;
   #offset = 0;
 
-  constructor(file: LedgerFile, dir: string, segment: SegmentName, range: { from: number; until: number }) {
+  constructor(
+    file: LedgerFile,
+    dir: string,
+    segment: SegmentName,
+    range: { from: number; until: number },
+    marks: Marks,
+  ) {
     this.#file = file;
     this.#dir = dir;
     this.#segment = segment;
     this.#range = range;
+    this.#marks = marks;
     this.#chain = new Chain(segment.firstSeq - 1, null);
   }
 
@@ -144,6 +154,7 @@ class SegmentReader {
         this.#offset = offset;
         throw this.refusal(fault);
       }
+      this.#marks.note(seq, this.#segment, offset);
       if (seq >= from) {
         page.push(recordAt(bytes, at));
         pageBytes += recordBytes;

@@ -117,7 +117,7 @@ export class SegmentWriter {
       if (next) this.#ahead = this.#encode(next, encoded.last);
       await synced;
       this.#dirty = false;
-      this.marks.note(this.last.seq + 1, this.#length);
+      this.marks.note(this.last.seq + 1, this.#segment!, this.#length);
       this.#length += encoded.bytes.length;
       this.#underWay = 0;
       this.last = encoded.last;
@@ -150,7 +150,7 @@ export class SegmentWriter {
       this.#dirty = true;
       writeAllNow(this.#file!, bytes, this.#length);
       this.#dirty = false;
-      this.marks.note(seq, this.#length);
+      this.marks.note(seq, this.#segment!, this.#length);
       this.#length += recordBytes;
       this.last = { seq, hash };
       return this.last;

@@ -128,7 +128,7 @@ async function walkNewest(
     if (noted.size > 0 && noted.has(chain.seq) && noted.get(chain.seq) !== chain.hash) {
       throw refuse(offset, `record ${chain.seq} is not the one that was noted: history was written anew`, chain.seq);
     }
-    marks.note(field.seq(bytes, at), offset);
+    marks.note(field.seq(bytes, at), segment, offset);
     lastAt = offset;
     return true;
   });

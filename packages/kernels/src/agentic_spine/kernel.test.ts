@@ -277,6 +277,8 @@ describe('bad input', () => {
     ['abort', { id: 'probe-none' }, 'NOT_FOUND'],
     ['abort', { id: 'goal-none', reason: 'x'.repeat(301) }, 'BAD_INPUT'],
     ['goals', { state: 'begun' }, 'BAD_INPUT'],
+    ['submit', { goal: 'two', event: { password: 'hunter2' } }, 'BAD_INPUT'],
+    ['plan', { goal: 'two with token=0123456789abcdef' }, 'BAD_INPUT'],
     ['goals', { limit: 0 }, 'BAD_INPUT'],
     ['goals', { id: 'goal-none' }, 'NOT_FOUND'],
     ['plans', { id: 'tow' }, 'NOT_FOUND'],

@@ -192,9 +192,17 @@ function readGoal(given: {
     );
   const text = given.goal.trim();
   if (text === '') throw new GraceError('BAD_INPUT', 'input.goal: expected a goal, or the id of a plan, got blanks');
-  const goal = { text, event: asJson(given.event, 'input.event') ?? null, input: asJson(given.input, 'input.input') ?? {} };
+  const goal = {
+    text,
+    event: asJson(given.event, 'input.event') ?? null,
+    input: asJson(given.input, 'input.input') ?? {},
+  };
   const shown = createRedactor().value(goal);
-  for (const [part, place] of [['text', 'goal'], ['event', 'event'], ['input', 'input']] as const)
+  for (const [part, place] of [
+    ['text', 'goal'],
+    ['event', 'event'],
+    ['input', 'input'],
+  ] as const)
     if (JSON.stringify(shown[part]) !== JSON.stringify(goal[part]))
       throw new GraceError(
         'BAD_INPUT',

@@ -4,7 +4,7 @@ import { createKernelRoll } from './components/kernels.ts';
 import { createReception } from './components/reception.ts';
 import { COMPONENT_TABLES, createRegistry } from './components/registry.ts';
 import { createDecisionBook, DECISION_TABLES } from './decisions/book.ts';
-import { createCourier } from './decisions/courier.ts';
+import { createDecisionCourier } from './decisions/courier.ts';
 import { ARCHIVE_TABLES, createArchive } from './happenings/archive.ts';
 import { listen } from './listen.ts';
 import { createProbe } from './probe.ts';
@@ -46,7 +46,7 @@ export default defineKernel({
     const registry = createRegistry(ctx.store);
     const reception = createReception(ctx, kernels, registry);
     const book = createDecisionBook(ctx.store);
-    const courier = createCourier(ctx, book);
+    const courier = createDecisionCourier(ctx, book);
     const teller = createTeller(ctx, archive, book);
 
     const rounds = createRounds(() => ctx.clock.wallMs());

@@ -1,11 +1,10 @@
 import { didYouMean, GraceError, type VerbMeta } from '@grace/contracts';
-import { is, type KernelContext, readInput, type Verb } from '@grace/kernel-sdk';
+import { type Courier, is, type KernelContext, readInput, type Verb } from '@grace/kernel-sdk';
 import { componentId, readAnnouncement } from './components/announcement.ts';
 import type { KernelRoll } from './components/kernels.ts';
 import type { Reception } from './components/reception.ts';
 import type { Registry } from './components/registry.ts';
 import type { DecisionBook } from './decisions/book.ts';
-import type { Courier } from './decisions/courier.ts';
 import { instant, readStatement } from './decisions/decision.ts';
 import type { Archive } from './happenings/archive.ts';
 import type { Teller } from './story/teller.ts';

@@ -5,6 +5,7 @@ import type { Appended } from '../append-queue.ts';
 import { diskFiles, type FileLayer, readSmall } from '../files.ts';
 import { GENESIS_HASH } from '../format.ts';
 import { hasWriter } from '../lock.ts';
+import { Marks } from '../marks.ts';
 import { listSegments, readHeader, withFile } from '../segments.ts';
 import { decodeSeal, hashOfSeal, type Seal, type SeqRange } from './seal.ts';
 
@@ -33,6 +34,8 @@ export interface SealedEpoch {
   seal: Seal | null;
   /** SHA-256 of the bytes of the seal, hex. */
   sealHash: string;
+  /** Where records of its kept runs begin, as far as reads have found out. */
+  marks: Marks;
 }
 
 const SEAL_BYTES_MAX = 256 * 1024 ** 2;
@@ -52,7 +55,9 @@ export async function listSealed(files: FileLayer, dir: string): Promise<SealedE
     const bytes = await readSmall(files, join(folder, SEAL_FILE), SEAL_BYTES_MAX);
     // A folder without a seal is one that is being filled.
     if (bytes === null && (await files.look(join(dir, SEALING_FILE))) !== null) continue;
-    sealed.push({ number, dir: folder, seal: bytes && sealOf(bytes), sealHash: hashOfSeal(bytes ?? Buffer.alloc(0)) });
+    const seal = bytes && sealOf(bytes);
+    const sealHash = hashOfSeal(bytes ?? Buffer.alloc(0));
+    sealed.push({ number, dir: folder, seal, sealHash, marks: new Marks([]) });
   }
   return sealed;
 }

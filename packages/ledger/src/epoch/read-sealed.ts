@@ -3,6 +3,7 @@ import { Chain } from '../chain.ts';
 import { corrupt } from '../failure.ts';
 import type { FileLayer } from '../files.ts';
 import { field } from '../format.ts';
+import type { Marks } from '../marks.ts';
 import { type LedgerRecord, recordAt } from '../record.ts';
 import { withFile } from '../segments.ts';
 import { walkRecords } from '../walk.ts';
@@ -17,14 +18,14 @@ const CHUNK_BYTES = 128 * 1024;
 /** The records of a sealed epoch that its seal names as readable. */
 export async function* readSealed(
   files: FileLayer,
-  { seal, dir, number }: SealedEpoch,
+  { seal, dir, number, marks }: SealedEpoch,
   { from, until }: { from: number; until: number },
 ): AsyncGenerator<LedgerRecord> {
   if (seal === null) {
     throw corrupt({ dir, segment: SEAL_FILE, offset: 0, message: `the seal of epoch ${number} cannot be read` });
   }
   for (const run of seal.kept) {
-    if (run.to >= from && run.from <= until) yield* readRun(files, dir, run, { from, until });
+    if (run.to >= from && run.from <= until) yield* readRun(files, dir, run, { from, until }, marks);
   }
 }
 
@@ -33,15 +34,19 @@ async function* readRun(
   dir: string,
   run: KeptRun,
   range: { from: number; until: number },
+  marks: Marks,
 ): AsyncGenerator<LedgerRecord> {
+  const segment = { name: run.segment, path: join(dir, run.segment), firstSeq: run.from };
   const first = Math.max(run.from, range.from);
   const last = Math.min(run.to, range.until);
-  const chain = new Chain(run.from - 1, null);
-  let { offset } = run;
+  const known = marks.before(first);
+  const place = known && known.seq > run.from ? known : { seq: run.from, offset: run.offset };
+  const chain = new Chain(place.seq - 1, null);
+  let { offset } = place;
   while (chain.seq < last) {
     const page: LedgerRecord[] = [];
     let pageBytes = 0;
-    const walk = await withFile(files, join(dir, run.segment), (file) =>
+    const walk = await withFile(files, segment.path, (file) =>
       walkRecords(
         file,
         offset,
@@ -49,6 +54,7 @@ async function* readRun(
           const isWanted = field.seq(bytes, at) >= first;
           const fault = chain.fault(bytes, at, recordBytes, isWanted);
           if (fault !== null) throw refusal(recordOffset, fault);
+          marks.note(chain.seq, segment, recordOffset);
           if (isWanted) {
             page.push(recordAt(bytes, at));
             pageBytes += recordBytes;

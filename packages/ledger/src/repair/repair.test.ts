@@ -149,6 +149,15 @@ describe('a sealed epoch', () => {
 });
 
 describe('repair', () => {
+  test('is not hindered by a mirror that has nothing yet', async (t) => {
+    const site = siteIn(await freshFolder(t));
+    await writeSite(site);
+    await rm(site.mirror, { recursive: true });
+    await DAMAGES.find(({ name }) => name === 'a damaged header')!.spoil(site);
+    assert.equal((await repairLedger(site, ORDER)).action, 'restored');
+    assert.deepEqual((await verified(site)).problems, []);
+  });
+
   test('says what it would do and does nothing, when only asked', async (t) => {
     const site = siteIn(await freshFolder(t));
     await writeSite(site);

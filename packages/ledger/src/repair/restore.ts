@@ -80,7 +80,9 @@ async function startsOf(
   last: number,
 ): Promise<number[]> {
   const starts = new Set([first]);
-  for (const folder of mirror === null ? [dir] : [dir, mirror]) {
+  // The mirror follows the first record; until then it does not exist.
+  const isMirrored = mirror !== null && (await files.look(mirror)) !== null;
+  for (const folder of isMirrored ? [dir, mirror] : [dir]) {
     for (const name of (await files.list(folder)).filter((one) => one.endsWith('.segment'))) {
       const { header } = await withFile(files, join(folder, name), readHeader);
       if (header && header.firstSeq > first && header.firstSeq <= last) starts.add(header.firstSeq);

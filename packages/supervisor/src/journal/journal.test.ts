@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -135,4 +135,26 @@ test('since the boot is read back from the last one, however long ago it was', a
   assert.equal(records.length, 12_001);
   assert.ok(records[0]?.name === 'system:boot' && records[0].data.pid === 2);
   assert.equal(records.at(-1)?.seq, 12_003);
+});
+
+/** Bytes that this process has read from files and pipes. */
+const readBytes = () => Number(/rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+
+test('pages of what memory holds no more are those that were appended, and are not read from the start each time', async (t) => {
+  const dir = folder(t);
+  const first = await openJournal(dir, systemClock);
+  const written = Array.from({ length: 26_000 }, (_, n) => first.append(lag(n)));
+  assert.deepEqual(await first.read(500, 40), written.slice(500, 540));
+  await first.close();
+  const journal = await openJournal(dir, systemClock);
+  t.after(() => journal.close());
+  for (let after = 0; after < written.length; after += 5000) {
+    assert.deepEqual(await journal.read(after, 5000), written.slice(after, after + 5000));
+  }
+  const sizes = readdirSync(dir).map((name) => statSync(join(dir, name)).size);
+  const before = readBytes();
+  for (let page = 0; page < 10; page++) await journal.read(20_000 + page * 100, 100);
+  const perPage = (readBytes() - before) / 10;
+  const whole = sizes.reduce((sum, size) => sum + size, 0);
+  assert.ok(perPage < whole / 8, `${perPage} bytes of ${whole} were read for a page`);
 });

@@ -1,5 +1,6 @@
 import { type AnyDraft, type AnyRecord, type Clock, GraceError } from '@grace/contracts';
-import { type Ledger, openLedger, type Repair, readLedger, repairLedger } from '@grace/ledger';
+import { type Ledger, openLedger, type Repair, repairLedger } from '@grace/ledger';
+import { Pages, parseRecord } from './pages.ts';
 
 /** The system's one record of events. Every other view is a fold over it. */
 export interface Journal {
@@ -31,6 +32,7 @@ const MEMORY = 20_000;
  */
 export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
   const { ledger, seq: last, repaired } = await openWhole(dir);
+  const pages = new Pages(ledger);
   const listeners = new Set<(record: AnyRecord) => void>();
   let recent: AnyRecord[] = [];
   let seq = last;
@@ -51,9 +53,11 @@ export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
         monoMs: Math.round(clock.monoMs() * 1000) / 1000,
         ...draft,
       } as AnyRecord;
+      const newest = ledger.last.seq;
       ledger.append(JSON.stringify(record)).catch(() => {
         refused++;
       });
+      if (ledger.last.seq > newest) pages.note(seq, ledger.last.seq);
       recent.push(record);
       if (recent.length > MEMORY * 1.25) recent = recent.slice(-MEMORY);
       for (const listener of listeners) listener(record);
@@ -65,21 +69,13 @@ export async function openJournal(dir: string, clock: Clock): Promise<Journal> {
         const start = after + 1 - first;
         return recent.slice(start, start + limit);
       }
-      const records: AnyRecord[] = [];
-      await ledger.flush();
-      for await (const entry of readLedger(dir, 1, Number.MAX_SAFE_INTEGER)) {
-        const record = parseRecord(entry.payload);
-        if (record && record.seq > after) records.push(record);
-        if (records.length >= limit) break;
-      }
-      return records;
+      return pages.read(after, limit);
     },
     async sinceBoot() {
-      await ledger.flush();
       for (let back = LOOK_BACK; ; back *= 10) {
         const from = Math.max(1, ledger.last.seq - back);
         let records: AnyRecord[] = [];
-        for await (const entry of readLedger(dir, from, Number.MAX_SAFE_INTEGER)) {
+        for await (const entry of ledger.read(from, Number.MAX_SAFE_INTEGER)) {
           const record = parseRecord(entry.payload);
           if (record?.name === 'system:boot') records = [record];
           else if (record && records.length > 0) records.push(record);
@@ -101,13 +97,13 @@ async function openWhole(dir: string): Promise<{ ledger: Ledger; seq: number; re
   const open = () => openLedger({ ...place, groupCommitMs: 5, writeThrough: true, onDamage: 'repair' });
   const ledger = await open();
   try {
-    return { ledger, seq: await lastSeq(dir, ledger), repaired: ledger.repaired };
+    return { ledger, seq: await lastSeq(ledger), repaired: ledger.repaired };
   } catch (error) {
     await ledger.close();
     if (!(error instanceof GraceError) || error.code !== 'LEDGER_CORRUPT') throw error;
     const repaired = await repairLedger(place, { by: 'supervisor', reason: error.message });
     const again = await open();
-    return { ledger: again, seq: await lastSeq(dir, again), repaired };
+    return { ledger: again, seq: await lastSeq(again), repaired };
   }
 }
 
@@ -115,25 +111,16 @@ async function openWhole(dir: string): Promise<{ ledger: Ledger; seq: number; re
  * A ledger holds entries of its own besides (a recovery is one), so its numbers are not ours. Records that are lost had numbers too, and
  * those are not given again.
  */
-async function lastSeq(dir: string, ledger: Ledger): Promise<number> {
+async function lastSeq(ledger: Ledger): Promise<number> {
   const end = ledger.last.seq;
   for (let back = 10; ; back *= 10) {
     const from = Math.max(1, end - back);
     let found = { at: 0, seq: 0, own: 0 };
-    for await (const entry of readLedger(dir, from, Number.MAX_SAFE_INTEGER)) {
+    for await (const entry of ledger.read(from, Number.MAX_SAFE_INTEGER)) {
       const record = parseRecord(entry.payload);
       if (record) found = { at: entry.seq, seq: Math.max(found.seq, record.seq), own: 0 };
       else if (entry.kind !== 'data') found.own++;
     }
     if (found.at > 0 || from === 1) return found.seq + end - found.at - found.own;
-  }
-}
-
-function parseRecord(payload: Uint8Array): AnyRecord | undefined {
-  try {
-    const value = JSON.parse(Buffer.from(payload).toString('utf8')) as AnyRecord;
-    return typeof value.seq === 'number' && typeof value.name === 'string' ? value : undefined;
-  } catch {
-    return undefined;
   }
 }

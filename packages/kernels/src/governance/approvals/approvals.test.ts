@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -177,7 +178,10 @@ describe('drill permits', () => {
 describe('kill -9 in the middle', () => {
   test('everything that was answered stands, no approval permits twice, and every decision is in the journal of acts', async () => {
     const fixture = fileURLToPath(new URL('../fixtures/decides-until-killed.ts', import.meta.url));
-    const child = spawn(process.execPath, [fixture], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // It cannot remove what it makes, so all of that is made here.
+    const place = mkdtempSync(join(tmpdir(), 'grace-killed-'));
+    const env = { ...process.env, TMPDIR: place };
+    const child = spawn(process.execPath, [fixture], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = once(child, 'exit');
     const lines: Record<string, string>[] = [];
     for await (const line of createInterface(child.stdout)) {
@@ -220,7 +224,9 @@ describe('kill -9 in the middle', () => {
       );
     } finally {
       store.close();
-      rmSync(home!, { recursive: true, force: true });
+      const left = readdirSync(place);
+      rmSync(place, { recursive: true, force: true });
+      assert.deepEqual(left, [basename(home!)], 'nothing but its home');
     }
   });
 });
