@@ -64,6 +64,7 @@ export async function check(
     acknowledged: () => [],
     home: system.home,
     marker: 'marker_1',
+    withheld: () => [],
     records: async () => [],
     ...more,
   };

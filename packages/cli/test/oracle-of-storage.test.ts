@@ -3,17 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Bench, root } from './command.ts';
-
-interface Trial {
-  scenario: string;
-  verdict: string;
-  reasons: string[];
-  verification: { check: string; ok: boolean | null }[];
-}
-interface Document {
-  exit: { code: number; reason: string };
-  waves: { trials: Trial[] }[];
-}
+import { type StressDocument, type StressTrial, verdictsOf } from './verdicts.ts';
 
 /** What S06 and S10 promise, in as little time as it takes to see it broken. */
 const FLOOD = `
@@ -62,16 +52,14 @@ describe('the laboratory', () => {
   });
   afterEach(() => bench.clear());
 
-  const stressWith = async (config: string, scenarios: string): Promise<Map<string, Trial>> => {
+  const stressWith = async (config: string, scenarios: string): Promise<Map<string, StressTrial>> => {
     writeFileSync(join(bench.cwd, 'grace.yaml'), config);
     const { stdout, stderr } = await bench.run('stress', '--waves', '1', '--scenarios', scenarios, '--json');
     assert.notEqual(stdout, '', stderr);
-    const document = JSON.parse(stdout) as Document;
+    const document = JSON.parse(stdout) as StressDocument;
     const trials = new Map(document.waves.flatMap((wave) => wave.trials).map((trial) => [trial.scenario, trial]));
-    for (const { verdict, reasons } of trials.values()) {
-      assert.equal(verdict, 'broken', `${document.exit.reason}\n${reasons.join('\n')}\n${stderr}`);
-    }
-    assert.equal(document.exit.code, 1);
+    for (const { verdict } of trials.values()) assert.equal(verdict, 'broken', verdictsOf(document));
+    assert.equal(document.exit.code, 1, verdictsOf(document));
     return trials;
   };
 

@@ -2,7 +2,7 @@ import type { UnbalancedFamily } from './envelope.ts';
 import type { WireError } from './errors.ts';
 import type { DrillPermit, FaultLease } from './fault.ts';
 import type { DetectorMethod, Incident } from './incident.ts';
-import type { RunStart, TrialStart, WorkloadSample } from './laboratory-records.ts';
+import type { RunStart, TrialStart, Withheld, WorkloadSample } from './laboratory-records.ts';
 import type { Condition, KernelState } from './lifecycle.ts';
 import type { CpuMethod, MemoryPressure } from './limits.ts';
 import type { TunableKnob } from './tune.ts';
@@ -228,7 +228,8 @@ export interface EventMap {
     metric: boolean | null;
   };
   'trial:check': { trial: string; check: string; expected: string; observed: string; ok: boolean | null };
-  'trial:end': { trial: string; timedOut: boolean; runnerLagMsMax: number };
+  /** `withheld`: when the machine did not let the runner, the supervisor, a cell or the target run; absent: never, or it cannot tell. */
+  'trial:end': { trial: string; timedOut: boolean; runnerLagMsMax: number; withheld?: Withheld[] };
   'workload:sample': WorkloadSample;
   /** `conservation`: what became of every message of the workload; absent when it was not established. */
   'run:end': {

@@ -50,6 +50,18 @@ export interface TrialExpectation {
   playbook: string | null;
 }
 
+/** A stretch in which something was not let run, by the operating system's account and not by its own doing. */
+export interface Withheld {
+  fromMono: number;
+  toMono: number;
+  /** How much of the stretch. */
+  ms: number;
+  /** Whom: `runner`, `supervisor`, a cell, a kernel, or `machine` for what its host took from all. */
+  of: string;
+  /** By whom: `others` that ran instead, the `host` of a virtual machine, a slow `disk`, a `stop` signal; `unknown`: its timer came late. */
+  by: 'others' | 'host' | 'disk' | 'stop' | 'unknown';
+}
+
 export interface WorkloadSample {
   /** Trial it belongs to, or null between trials. */
   trial: string | null;

@@ -35,6 +35,8 @@ export interface MissedTime {
   forMs: number;
   cpuMs: number | null;
   runDelayMs: number | null;
+  /** How long of it the thread was seen to wait for a disk; absent where nobody looked. */
+  diskMs?: number | null;
   logs: number;
   work: number;
 }

@@ -1,4 +1,4 @@
-import type { AnyRecord, StatusDocument, WorkloadSample } from '@grace/contracts';
+import type { AnyRecord, StatusDocument, Withheld, WorkloadSample } from '@grace/contracts';
 import type { ControlClient } from '@grace/control';
 import type { Injection } from '../fault/injection.ts';
 import type { TargetView } from '../observe/target.ts';
@@ -33,6 +33,8 @@ export interface CheckContext {
   home: string;
   /** The text written as a marker; null when the scenario has none, or it could not be written. */
   marker: string | null;
+  /** What the machine withheld from the runner and from the system since the trial began. */
+  withheld(): readonly Withheld[];
   /** Journal records since the trial began. */
   records(): Promise<AnyRecord[]>;
 }

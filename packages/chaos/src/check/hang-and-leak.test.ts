@@ -143,6 +143,22 @@ describe('a check of a hang or a leak can be true and can be false', { concurren
     assert.equal(await check('cell_mates_untouched', null, alone, lonely), true);
   });
 
+  test('a stack that did not come, and a restart that took too long, say nothing when the machine withheld that time', async () => {
+    const during = (fromMono: number, toMono: number, of = 'edge') => ({
+      withheld: () => [{ fromMono, toMono, ms: toMono - fromMono, of, by: 'others' as const }],
+    });
+    const stack = written(kept('stack', 'no answer'));
+    const about = (more: Partial<CheckContext>) => check('stack_names', 'endlessLoop', before, { ...stack, ...more });
+    assert.equal(await about(during(-500, 1000)), null);
+    assert.equal(await about(during(500, 1000)), false);
+    const late = written(pressure, restart, ready);
+    const back = (more: Partial<CheckContext>) => check('ready_after_pressure', '1500', before, { ...late, ...more });
+    assert.equal(await back(during(1000, 2000)), null);
+    assert.equal(await back(during(1000, 1400)), false);
+    assert.equal(await back(during(3000, 5000)), false);
+    assert.equal(await back(during(1000, 2000, 'runner')), false);
+  });
+
   test('a limit that is still in force is not lifted, whatever the journal says', async () => {
     assert.equal(await check('limit_lifted', null, capped, written(limit(0.5), limit(null))), false);
   });

@@ -115,4 +115,33 @@ describe('a verification check can be true and can be false', { concurrency: tru
     assert.equal(await check('nothing_accepted', null, again, counted(0)), true);
     assert.equal(await check('nothing_accepted', null, again, counted(1)), false);
   });
+
+  test('a call without an answer, and slow neighbours, say nothing when the machine withheld that much of the time', async () => {
+    const sample = {
+      trial: 't',
+      fromMono: 0,
+      toMono: 5000,
+      messages: { accepted: 1, handled: 1, rejected: 0, lost: 0 },
+      verbs: { ok: 100, failed: 0, p50Ms: 1, p99Ms: 1200 },
+      appends: { ok: 1, failed: 0 },
+    };
+    const quiet = { ...sample, verbs: { ok: 100, failed: 0, p50Ms: 1, p99Ms: 4 } };
+    const observations = [1000, 2500, 3000].map((atMono) => {
+      return { atMono, probe: true, heartbeat: false, workload: atMono !== 2500, metric: null };
+    });
+    const lease = { durationMs: 5000 } as CheckContext['injection']['lease'];
+    const injection = { ...({} as CheckContext['injection']), lease };
+    const during = (fromMono: number, toMono: number) => ({
+      ...{ sample, quiet, observations, injection, actedMono: 100 },
+      withheld: () => [{ fromMono, toMono, ms: toMono - fromMono, of: 'supervisor', by: 'others' as const }],
+    });
+    const both = async (more: Partial<CheckContext>) => [
+      await check('work_went_on', null, again, more),
+      await check('others_latency', null, again, more),
+    ];
+    assert.deepEqual(await both(during(1600, 2450)), [null, null]);
+    assert.deepEqual(await both(during(1600, 1800)), [false, false]);
+    assert.deepEqual(await both(during(2600, 3450)), [false, null], 'the call had its time');
+    assert.deepEqual(await both({ ...during(0, 0), withheld: () => [] }), [false, false]);
+  });
 });

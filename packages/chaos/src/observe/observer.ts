@@ -8,7 +8,7 @@ import { pause } from './wait.ts';
 
 const EVERY_MS = 120;
 /** An answer that takes longer is none: the observer must not wait for what it observes. */
-const ANSWER_MS = 1000;
+export const ANSWER_MS = 1000;
 
 export interface Observer {
   readonly observations: readonly Observation[];

@@ -11,6 +11,7 @@ import type { Injection, InjectionSite } from '../fault/injection.ts';
 import { ledgerFolder } from '../fault/ledger-folder.ts';
 import { awaitFreeMachine } from '../observe/free-machine.ts';
 import type { LoopLag } from '../observe/loop-lag.ts';
+import { type MachineWatch, watchMachine } from '../observe/machine-watch.ts';
 import { metricOf } from '../observe/metric.ts';
 import { type Observer, observe } from '../observe/observer.ts';
 import { readable, resolveTarget, type TargetView } from '../observe/target.ts';
@@ -59,6 +60,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
 
   say('preparing');
   const lag = site.lag.mark();
+  const machine = watchMachine(status);
   const marker = await mark(site, plan);
   const stretch = workload.open(id, [
     ...new Set([...disturbs(variant), ...(target.kind === 'cellOf' ? target.kernels : []), ...alone(status)]),
@@ -95,7 +97,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
     await noteEffect(site, id, lease, { proven: false, observed: { notInjected: why }, atMono: systemClock.monoMs() });
     const sample = await stretch.close();
     await recorder.append({ name: 'workload:sample', correlation, data: sample });
-    await noteEnd(site, lease, id, false, lag.maxMs());
+    await noteEnd(site, lease, id, false, lag.maxMs(), machine);
     say('ended');
     return;
   }
@@ -138,6 +140,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
     home: site.home,
     marker,
     records: () => recorder.read(started),
+    withheld: () => machine.seen(),
   };
   for (const order of [{ name: 'fault_undone', value: null }, ...variant.checks]) {
     if (signal.aborted && order.name !== 'fault_undone') break;
@@ -153,7 +156,7 @@ export async function runTrial(site: TrialSite, plan: PlannedTrial): Promise<voi
       .catch(() => {});
   await recorder.append({ name: 'workload:sample', correlation, data: sample });
   // An interrupted trial has no end in the journal, so nothing is concluded from it.
-  if (!signal.aborted) await noteEnd(site, lease, id, timedOut, lag.maxMs());
+  if (!signal.aborted) await noteEnd(site, lease, id, timedOut, lag.maxMs(), machine);
   say('ended');
 }
 
@@ -244,10 +247,12 @@ async function noteEnd(
   trial: string,
   timedOut: boolean,
   lagMs: number,
+  machine: MachineWatch,
 ): Promise<void> {
+  const withheld = machine.stop();
   await recorder.append({
     name: 'trial:end',
     correlation,
-    data: { trial, timedOut, runnerLagMsMax: Math.round(lagMs) },
+    data: { trial, timedOut, runnerLagMsMax: Math.round(lagMs), ...(withheld.length > 0 ? { withheld } : {}) },
   });
 }

@@ -6,11 +6,13 @@ import type { Finding } from './finding.ts';
 import type { RecordSet } from './record-set.ts';
 import { HOLD_MS } from './recovery.ts';
 import { type TrialSpan, within } from './trial-span.ts';
+import { latenessExcused, type Machine, slownessExcused } from './withheld.ts';
 
 const ms = (value: number): string => `${Math.round(value)} ms`;
+const and = (excuse: string | null): string => (excuse === null ? '' : `; ${excuse}`);
 const at = (...seqs: number[]): string => (seqs.length === 0 ? '' : ` (${seqs.map((seq) => `#${seq}`).join(', ')})`);
 
-export function detection(span: TrialSpan, clocks: Clocks): Finding {
+export function detection(span: TrialSpan, clocks: Clocks, machine: Machine): Finding {
   const { detectedBy, detectWithinMs } = span.start.data.expect;
   if (detectedBy.length === 0) return { ok: true, text: 'Nothing had to notice it.', byRunner: false };
   const expected = detectedBy.join(' or ');
@@ -18,21 +20,22 @@ export function detection(span: TrialSpan, clocks: Clocks): Finding {
   if (!first || !clocks.injected) {
     const other = clocks.detectors.map(({ method, seq }) => `${method} #${seq}`).join(', ');
     return {
-      ok: false,
+      ok: machine.lapsed === null ? false : null,
       text: `Not noticed by ${expected} within ${ms(span.toMono - (clocks.injected?.atMono ?? span.fromMono))}${other === '' ? '' : `; only by ${other}`}.`,
       byRunner: false,
     };
   }
   const took = first.atMono - clocks.injected.atMono;
   const ok = took <= detectWithinMs;
+  const excuse = ok ? null : latenessExcused(machine.system, clocks.injected.atMono, first.atMono, detectWithinMs);
   return {
-    ok,
-    text: `${first.method} noticed it after ${ms(took)}${at(first.seq)}; ${ok ? 'within' : 'later than'} the ${ms(detectWithinMs)} allowed.`,
+    ok: excuse === null ? ok : null,
+    text: `${first.method} noticed it after ${ms(took)}${at(first.seq)}; ${ok ? 'within' : 'later than'} the ${ms(detectWithinMs)} allowed${and(excuse)}.`,
     byRunner: false,
   };
 }
 
-export function recovery(span: TrialSpan, clocks: Clocks): Finding {
+export function recovery(span: TrialSpan, clocks: Clocks, machine: Machine): Finding {
   const { recoverWithinMs, recoveredBy } = span.start.data.expect;
   const methods = recoveredBy.join(', ');
   if (!clocks.recovered || !clocks.injected) {
@@ -45,9 +48,12 @@ export function recovery(span: TrialSpan, clocks: Clocks): Finding {
   }
   const took = clocks.recovered.atMono - clocks.injected.atMono;
   const ok = took <= recoverWithinMs;
+  const excuse = ok
+    ? null
+    : latenessExcused(machine.all, clocks.injected.atMono, clocks.recovered.atMono, recoverWithinMs);
   return {
-    ok,
-    text: `Recovered after ${ms(took)} and held for ${ms(HOLD_MS)} by ${methods}${at(...clocks.recovered.seqs)}; ${ok ? 'within' : 'later than'} the ${ms(recoverWithinMs)} allowed.`,
+    ok: excuse === null ? ok : null,
+    text: `Recovered after ${ms(took)} and held for ${ms(HOLD_MS)} by ${methods}${at(...clocks.recovered.seqs)}; ${ok ? 'within' : 'later than'} the ${ms(recoverWithinMs)} allowed${and(excuse)}.`,
     byRunner: true,
   };
 }
@@ -72,7 +78,11 @@ export function untouched(span: TrialSpan, collateral: readonly Collateral[]): F
   return { ok: false, text: `Collateral: ${list}, although the fault was not theirs.`, byRunner: false };
 }
 
-export function playbook(set: RecordSet, span: TrialSpan): { finding: Finding[]; ran: string | null } {
+export function playbook(
+  set: RecordSet,
+  span: TrialSpan,
+  machine: Machine,
+): { finding: Finding[]; ran: string | null } {
   const expected = span.start.data.expect.playbook;
   const runs = set
     .during('playbook:start')
@@ -84,13 +94,18 @@ export function playbook(set: RecordSet, span: TrialSpan): { finding: Finding[];
   const text = ok
     ? `The playbook ${expected} ran${at(run!.seq)}.`
     : `The playbook ${expected} did not run for an incident of this fault.`;
-  return { finding: [{ ok, text, byRunner: false }], ran };
+  return { finding: [{ ok: ok || machine.lapsed === null ? ok : null, text, byRunner: false }], ran };
 }
 
 type Sample = JournalRecord<'workload:sample'>;
 
 /** The workload: nothing accepted was lost, nothing untouched failed, neighbours stayed within the latency bounds. */
-export function workload(span: TrialSpan, sample: Sample | undefined, quiet: Sample | undefined): Finding[] {
+export function workload(
+  span: TrialSpan,
+  sample: Sample | undefined,
+  quiet: Sample | undefined,
+  machine: Machine,
+): Finding[] {
   if (!sample) return [{ ok: null, text: 'There is no workload sample of this trial.', byRunner: true }];
   const { messages, durable, verbs, appends } = sample.data;
   const { latencyFactor, latencySlackMs } = span.start.data.expect;
@@ -125,9 +140,11 @@ export function workload(span: TrialSpan, sample: Sample | undefined, quiet: Sam
     });
   } else {
     const bound = quiet.data.verbs.p99Ms * latencyFactor + latencySlackMs;
+    const ok = verbs.p99Ms <= bound;
+    const excuse = ok ? null : slownessExcused(machine.all, sample.data, verbs.p99Ms, bound);
     findings.push({
-      ok: verbs.p99Ms <= bound,
-      text: `p99 of the neighbours' verbs was ${verbs.p99Ms.toFixed(1)} ms${seen}; quiet ${quiet.data.verbs.p99Ms.toFixed(1)} ms${at(quiet.seq)}, bound ${bound.toFixed(1)} ms.`,
+      ok: excuse === null ? ok : null,
+      text: `p99 of the neighbours' verbs was ${verbs.p99Ms.toFixed(1)} ms${seen}; quiet ${quiet.data.verbs.p99Ms.toFixed(1)} ms${at(quiet.seq)}, bound ${bound.toFixed(1)} ms${and(excuse)}.`,
       byRunner: true,
     });
   }

@@ -6,6 +6,7 @@ import type { Finding } from './finding.ts';
 import * as find from './findings.ts';
 import type { RecordSet } from './record-set.ts';
 import { belongs, correlationsOf, type TrialSpan, within } from './trial-span.ts';
+import { type Machine, machineOf } from './withheld.ts';
 
 /** A runner whose own event loop stood still for longer has not seen what it says it saw. */
 export const RUNNER_STARVED_MS = 500;
@@ -21,18 +22,19 @@ export function judgeTrial(
   const samples = set.during('workload:sample');
   const sample = samples.find((record) => record.data.trial === trial.trial);
   const quiet = samples.find((record) => record.data.trial === null && record.data.verbs.ok > 0);
-  const playbook = find.playbook(set, span);
+  const machine = machineOf(set, span, clocks.injected?.atMono ?? null);
+  const playbook = find.playbook(set, span, machine);
   const checks = find.checks(set, span);
   const promises = [
-    find.detection(span, clocks),
-    find.recovery(span, clocks),
+    find.detection(span, clocks, machine),
+    find.recovery(span, clocks, machine),
     ...find.restarts(set, span),
     find.untouched(span, collateral),
     ...playbook.finding,
-    ...find.workload(span, sample, quiet),
+    ...find.workload(span, sample, quiet, machine),
     ...checks.findings,
   ];
-  const doubts = doubtsAbout(set, span, clocks);
+  const doubts = doubtsAbout(set, span, clocks, machine);
   const verdict = conclude(doubts, promises);
   const escalated = set
     .during('incident:escalate')
@@ -81,7 +83,12 @@ export function judgeTrial(
 }
 
 /** Why nothing can be concluded, if nothing can. */
-function doubtsAbout(set: RecordSet, span: TrialSpan, clocks: Clocks): { fatal: string[]; starved: string | null } {
+function doubtsAbout(
+  set: RecordSet,
+  span: TrialSpan,
+  clocks: Clocks,
+  { lapsed }: Machine,
+): { fatal: string[]; starved: string | null } {
   const fatal: string[] = [];
   if (!clocks.injected) {
     fatal.push(
@@ -97,10 +104,11 @@ function doubtsAbout(set: RecordSet, span: TrialSpan, clocks: Clocks): { fatal: 
   else if (!before.data.ok) fatal.push(`The system was not in its steady state before the wave (#${before.seq}).`);
   if (!span.end) fatal.push('The trial did not end: the run was interrupted or the runner died.');
   const lag = span.end?.data.runnerLagMsMax ?? 0;
-  const starved =
+  const runner =
     lag > RUNNER_STARVED_MS
       ? `The runner itself stood still for ${Math.round(lag)} ms (#${span.end!.seq}), so what it measured proves nothing.`
       : null;
+  const starved = [runner, lapsed].filter((why) => why !== null).join(' ') || null;
   return { fatal, starved };
 }
 

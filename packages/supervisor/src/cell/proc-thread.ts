@@ -11,3 +11,15 @@ export function readThreadTimes(tid: number): { cpuMs: number; runDelayMs: numbe
     return null;
   }
 }
+
+/** Whether one thread of this process waits for a disk: nothing but the disk can wake it. Null where /proc does not tell. */
+export function waitsForDisk(tid: number): boolean | null {
+  if (tid === 0) return null;
+  try {
+    const stat = readFileSync(`/proc/self/task/${tid}/stat`, 'latin1');
+    // The state follows the name, which may itself hold parentheses.
+    return stat[stat.lastIndexOf(')') + 2] === 'D';
+  } catch {
+    return null;
+  }
+}

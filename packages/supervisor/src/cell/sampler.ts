@@ -7,13 +7,16 @@ import {
   type ThreadSample,
 } from '@grace/contracts';
 import { createMemoryWatch } from './memory-watch.ts';
-import { readThreadTimes } from './proc-thread.ts';
+import { readThreadTimes, waitsForDisk } from './proc-thread.ts';
 import { type ThreadHandle, within } from './thread-handle.ts';
 
 interface Watched {
   elu: ReturnType<ThreadHandle['worker']['performance']['eventLoopUtilization']>;
   /** Where the thread's counters stood when its first heartbeat did not come. */
   missedFrom: { atMono: number; cpuMs: number | null; runDelayMs: number | null; logs: number; work: number } | null;
+  /** How long it was seen to wait for a disk since then. */
+  diskMs: number | null;
+  lookedMono: number;
 }
 
 export interface Sampler {
@@ -50,7 +53,12 @@ export function createSampler(
   const state = (thread: ThreadHandle): Watched => {
     let known = watched.get(thread);
     if (!known) {
-      known = { elu: thread.worker.performance.eventLoopUtilization(), missedFrom: null };
+      known = {
+        elu: thread.worker.performance.eventLoopUtilization(),
+        missedFrom: null,
+        diskMs: null,
+        lookedMono: 0,
+      };
       watched.set(thread, known);
     }
     return known;
@@ -79,7 +87,9 @@ export function createSampler(
         logs: word(thread, SLOT.logs),
         work: word(thread, SLOT.work),
       };
+      known.diskMs = 0;
     }
+    noteDisk(thread.tid, known, now, watchMs);
     return age > thread.order.manifest.lateAfterMs;
   };
 
@@ -179,6 +189,14 @@ function word(thread: ThreadHandle, index: number): number {
   return Number(Atomics.load(thread.slot, index));
 }
 
+/** Adds the time since the look before, when it waits for a disk now. A look that came late itself says little about what lay between. */
+function noteDisk(tid: number, known: Watched, now: number, watchMs: number): void {
+  const waits = waitsForDisk(tid);
+  if (waits === null) known.diskMs = null;
+  else if (waits && known.diskMs !== null) known.diskMs += Math.min(now - known.lookedMono, 2 * watchMs);
+  known.lookedMono = now;
+}
+
 function missedTime(
   thread: ThreadHandle,
   known: Watched,
@@ -191,6 +209,7 @@ function missedTime(
     forMs: now - from.atMono,
     cpuMs: times && from.cpuMs !== null ? times.cpuMs - from.cpuMs : null,
     runDelayMs: times && from.runDelayMs !== null ? times.runDelayMs - from.runDelayMs : null,
+    diskMs: known.diskMs,
     logs: word(thread, SLOT.logs) - from.logs,
     work: word(thread, SLOT.work) - from.work,
   };

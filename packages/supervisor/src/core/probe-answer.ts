@@ -57,15 +57,21 @@ function report(draft: Draft, id: string, ok: boolean, ms: number, error: WireEr
  * that we hold it to. One whose thread was idle meanwhile, and still did nothing, had its chance.
  */
 function hadNoChance(draft: Draft, kernel: KernelRecord): boolean {
-  if (kernel.starvedMono >= kernel.probe.askedMono || kernel.condition === 'starved') return true;
+  if (isStarved(kernel, kernel.probe.askedMono)) return true;
   if (isHeldBack(kernel) || draft.cell(kernel.cell).silentMono >= kernel.probe.askedMono) return true;
   return draft.state.machine.fullMono >= kernel.probe.askedMono && kernel.condition !== 'silent';
 }
 
-/** A kernel whose needs are down, or just came back, cannot be blamed for a failed probe. */
+/** A kernel whose needs are down, just came back, or do not do their own job at the moment cannot be blamed for a failed probe. */
 function needsTrouble(draft: Draft, kernel: KernelRecord): boolean {
   return kernel.manifest.needs.some((need) => {
     const needed = draft.state.kernels[need];
-    return needed === undefined || needed.state !== 'running' || draft.now - needed.since < NEED_GRACE_MS;
+    if (needed === undefined || needed.state !== 'running' || draft.now - needed.since < NEED_GRACE_MS) return true;
+    return isStarved(needed, kernel.probe.askedMono) || needed.probe.last?.ok === false;
   });
+}
+
+/** At any time since then, or now: its samples come more seldom than probes are answered. */
+function isStarved({ starvedMono, condition }: KernelRecord, sinceMono: number): boolean {
+  return starvedMono >= sinceMono || condition === 'starved';
 }

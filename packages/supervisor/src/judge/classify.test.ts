@@ -20,6 +20,20 @@ const growing = (from: number, to: number, kind: 'heapBytes' | 'externalBytes'):
   }));
 const unanswered = { inFlightMs: 400, failures: 0, lastOkAgoMs: 3000 };
 
+/** Took up work with the last sample but one, and waited for a processor for most of the time since. */
+const livedAMomentAgo = (window: ThreadSample[], waitedMs: number): ThreadSample[] =>
+  window.map((sample, index) => ({
+    ...sample,
+    work: index < window.length - 2 ? 5 : 6,
+    ...(index === window.length - 1 && sample.missed !== null
+      ? { missed: { ...sample.missed, runDelayMs: sample.missed.runDelayMs! + waitedMs } }
+      : {}),
+  }));
+const onDisk = (window: ThreadSample[], share: number): ThreadSample[] =>
+  window.map((sample) =>
+    sample.missed === null ? sample : { ...sample, missed: { ...sample.missed, diskMs: sample.missed.forMs * share } },
+  );
+
 const CASES: Record<string, Case[]> = {
   healthy: [
     { is: 'a fresh heartbeat', window: [sampleOf()], says: 'healthy' },
@@ -95,6 +109,12 @@ const CASES: Record<string, Case[]> = {
       says: 'late',
     },
     {
+      is: 'its timer alone is paused, on a full machine, and it waited for a moment since its last work',
+      window: livedAMomentAgo(stuck(600, { share: 0.02, waited: 0.1, elu: 0.1 }), 40),
+      context: { machineBusy: 1 },
+      says: 'late',
+    },
+    {
       is: 'waiting at its limit is our own doing',
       window: stuck(900, { share: 0.1, waited: 0.85 }, { cap: 0.1 }),
       says: 'late',
@@ -121,6 +141,23 @@ const CASES: Record<string, Case[]> = {
     },
   ],
   starved: [
+    {
+      is: 'on a full machine its loop turned once, when it got a processor at last',
+      window: livedAMomentAgo(stuck(600, { share: 0.05, waited: 0.85, elu: 0.1 }), 40),
+      context: { machineBusy: 1 },
+      says: 'starved',
+    },
+    {
+      is: 'it waited for most of the time, and took up work a moment ago',
+      window: livedAMomentAgo(stuck(5000, { share: 0.03, waited: 0.9 }), -45),
+      says: 'starved',
+    },
+    {
+      is: 'it waits for a disk that is slow',
+      window: onDisk(stuck(2000, { share: 0.01, waited: 0 }), 0.9),
+      context: { probe: unanswered },
+      says: 'starved',
+    },
     { is: 'it waited for a processor', window: stuck(1000, { share: 0.1, waited: 0.85 }), says: 'starved' },
     {
       is: 'its agent was late',
@@ -177,6 +214,13 @@ const CASES: Record<string, Case[]> = {
     { is: 'all of its limit', window: series(4000, { cpuMs: 196 }, { cap: 0.2 }), says: 'spinning', held: false },
   ],
   blocked: [
+    {
+      is: 'a disk that has not answered for half a minute',
+      window: onDisk(stuck(30_000, { share: 0, waited: 0 }), 0.9),
+      context: { probe: { ...unanswered, lastOkAgoMs: 40_000 } },
+      says: 'blocked',
+      held: true,
+    },
     { is: 'a thread that sits in a call', window: stuck(500, { share: 0, waited: 0 }), says: 'blocked', held: true },
     {
       is: 'the same on a full machine, later',

@@ -8,6 +8,8 @@ export interface Stuck {
   seenMs: number;
   cpuMs: number | null;
   runDelayMs: number | null;
+  /** Of `seenMs`, how long it waited for a disk. */
+  diskMs: number | null;
   elu: number | null;
 }
 
@@ -30,10 +32,14 @@ export function sinceLife(
     lastOkAgoMs === null ? missedFrom : last.atMono - lastOkAgoMs,
     workTakenUp(window, last) ?? missedFrom,
   );
-  if (alive <= missedFrom) return { ...missed, seenMs: missed.forMs - gapsSince(window, missedFrom), elu: last.elu };
+  if (alive <= missedFrom) {
+    const seenMs = missed.forMs - gapsSince(window, missedFrom);
+    return { ...missed, diskMs: missed.diskMs ?? null, seenMs, elu: last.elu };
+  }
 
   const from = window.find((sample) => sample.atMono >= alive && sample.missed !== null);
-  if (!from?.missed || from === last) return { forMs: 0, seenMs: 0, cpuMs: null, runDelayMs: null, elu: null };
+  if (!from?.missed || from === last)
+    return { forMs: 0, seenMs: 0, cpuMs: null, runDelayMs: null, diskMs: null, elu: null };
   const before = from.missed;
   const forMs = last.atMono - from.atMono;
   return {
@@ -41,6 +47,7 @@ export function sinceLife(
     seenMs: forMs - gapsSince(window, from.atMono),
     cpuMs: less(missed.cpuMs, before.cpuMs),
     runDelayMs: less(missed.runDelayMs, before.runDelayMs),
+    diskMs: less(missed.diskMs ?? null, before.diskMs ?? null),
     // Both utilisations are taken since the missed heartbeat.
     elu:
       last.elu === null || from.elu === null || forMs <= 0

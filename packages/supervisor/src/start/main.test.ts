@@ -17,7 +17,7 @@ const { parentPort, workerData } = require('node:worker_threads');
 const { createRequire } = require('node:module');
 parentPort.on('message', () => process.exit());
 import(workerData.main).then(({ start }) => {
-  const run = start(createRequire(workerData.bundle), workerData.bundle, workerData.digest, 1);
+  const run = start(createRequire(workerData.bundle), workerData.bundle, workerData.digest, workerData.keepAfterMs);
   parentPort.postMessage(run());
   // Its timer was set before this one.
   setTimeout(() => parentPort.postMessage('kept, or not'), 2);
@@ -35,9 +35,9 @@ describe('a bundle', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   /** What the bundle answers when it is started with this text; what was compiled has been kept by then, where it can be. */
-  const answerOf = async (text: string, digest: string): Promise<unknown> => {
+  const answerOf = async (text: string, digest: string, keepAfterMs = 1): Promise<unknown> => {
     writeFileSync(bundle, text);
-    const workerData = { main: new URL('./main.ts', import.meta.url).href, bundle, digest };
+    const workerData = { main: new URL('./main.ts', import.meta.url).href, bundle, digest, keepAfterMs };
     const worker = new Worker(STARTER, { eval: true, workerData });
     const said: unknown[] = [];
     worker.on('message', (message) => said.push(message));
@@ -54,6 +54,11 @@ describe('a bundle', () => {
 
   test('is run by the functions that an earlier start compiled', async () => {
     assert.equal(await numberOf(ONE, 'a'), 1);
+    assert.equal(await numberOf(TWO, 'a'), 1);
+  });
+
+  test('keeps them at its end, when it ends before it would have', async () => {
+    await answerOf(ONE, 'a', 60_000);
     assert.equal(await numberOf(TWO, 'a'), 1);
   });
 

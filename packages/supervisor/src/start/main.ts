@@ -27,10 +27,21 @@ export function start(require: NodeJS.Require, bundle: string, digest: string, k
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   if (!cachedData || script.cachedDataRejected)
-    setTimeout(() => write(kept, seal(script.createCachedData(), digest)), keepAfterMs).unref();
+    keepSoon(() => write(kept, seal(script.createCachedData(), digest)), keepAfterMs);
   const module = { exports: {} };
   script.runInThisContext().call(module.exports, module.exports, require, module, bundle, dirname(bundle));
   return module.exports;
+}
+
+/** Once: when the start is over, or at the end of a life that was shorter. */
+function keepSoon(keep: () => void, afterMs: number): void {
+  const once = (): void => {
+    clearTimeout(timer);
+    process.off('exit', once);
+    keep();
+  };
+  const timer = setTimeout(once, afterMs).unref();
+  process.on('exit', once);
 }
 
 function read(file: string, digest: string): Buffer | undefined {
