@@ -121,7 +121,7 @@ async function buildBundle(name, entry) {
 
 /** Node's own modules are loaded when something of them is used: crypto alone costs each thread 5 ms. */
 function lazily(text) {
-  return text.replace(/^(\s*(?:var )?import_node_\w+ = )require(\("node:[\w/]+"\);)$/gm, '$1__lazy$2');
+  return text.replace(/^(\s*(?:var )?import_\w+ = )require(\("node:[\w/]+"\);)$/gm, '$1__lazy$2');
 }
 
 /** Text of one byte for each character is read and compiled in half the time. What esbuild leaves are comments and regular expressions. */

@@ -7,26 +7,55 @@ import type { Governor } from './governor.ts';
 import type { PolicySet } from './policies/policy-set.ts';
 
 const KEY = 'probe';
-const SCHEMA = `
-entity Role;
-entity Principal in [Role] { tier: String, kind: String };
-entity Probe;
-action probe appliesTo { principal: [Principal], resource: [Probe], context: { approved: Bool } };
-`;
-const POLICIES = {
-  all: 'permit (principal, action == Action::"probe", resource);',
-  never: 'forbid (principal, action == Action::"probe", resource == Probe::"forbidden");',
-  asked: 'forbid (principal, action == Action::"probe", resource == Probe::"asked") unless { context.approved };',
-};
-/** Written out as `compilePolicies` would make it: each start would pay for that. */
+const text = { type: 'EntityOrCommon', name: 'String' } as const;
+const truth = { type: 'EntityOrCommon', name: 'Bool' } as const;
+const probes = { op: '==', entity: { type: 'Action', id: 'probe' } } as const;
+const anything = { op: 'All' } as const;
+const named = (id: string) => ({ op: '==', entity: { type: 'Probe', id } }) as const;
+
+/** Three policies as `compilePolicies` would make them of their text: each start would pay for that. */
 const FIXED: PolicySet = {
   version: 'probe',
   files: [],
   settings: { approvalRequired: true, defaultTier: 'propose', principals: {} },
-  schema: SCHEMA,
-  policies: POLICIES,
+  schema: '',
+  policies: {},
   notes: {},
   actions: { probe: { resource: 'Probe', fields: {} } },
+  parsed: {
+    schema: {
+      '': {
+        entityTypes: {
+          Role: {},
+          Principal: {
+            memberOfTypes: ['Role'],
+            shape: { type: 'Record', attributes: { tier: text, kind: text } },
+          },
+          Probe: {},
+        },
+        actions: {
+          probe: {
+            appliesTo: {
+              principalTypes: ['Principal'],
+              resourceTypes: ['Probe'],
+              context: { type: 'Record', attributes: { approved: truth } },
+            },
+          },
+        },
+      },
+    },
+    policies: {
+      all: { effect: 'permit', principal: anything, action: probes, resource: anything, conditions: [] },
+      never: { effect: 'forbid', principal: anything, action: probes, resource: named('forbidden'), conditions: [] },
+      asked: {
+        effect: 'forbid',
+        principal: anything,
+        action: probes,
+        resource: named('asked'),
+        conditions: [{ kind: 'unless', body: { '.': { left: { Var: 'context' }, attr: 'approved' } } }],
+      },
+    },
+  },
 };
 const EXPECTED = { permitted: 'permit all', forbidden: 'forbid never', asked: 'needs_approval asked' };
 

@@ -276,6 +276,29 @@ describe('judgement', () => {
     assert.equal(world.stateOf('books'), 'running');
   });
 
+  test('a machine that a boot fills is no incident, until it stays full afterwards', () => {
+    const answers = { from: Number.POSITIVE_INFINITY };
+    const world = new World(three(), {
+      behaviour: (id) => (id === 'books' ? { probe: () => (world.now >= answers.from ? 'ok' : 'fails') } : {}),
+    });
+    world.emit({ t: 'boot' });
+    const full = (times: number): void => {
+      for (let n = 0; n < times; n++) {
+        world.emit({ t: 'machine', busy: 1, lagMs: 0 });
+        world.run(250);
+      }
+    };
+    full(8);
+    assert.equal(world.state.phase, 'booting');
+    assert.deepEqual(world.records('incident:open'), []);
+    answers.from = world.now;
+    full(2);
+    assert.equal(world.state.phase, 'running');
+    assert.deepEqual(world.records('incident:open'), []);
+    full(3);
+    assert.equal(world.records('incident:open')[0]!.data.incident.kind, 'cpu_saturation');
+  });
+
   test('a machine that is full is an incident of its own', () => {
     const world = new World(three()).boot().run(1000);
     for (let n = 0; n < 5; n++) {

@@ -20,13 +20,19 @@ export function takeMachine(draft: Draft, busy: number, lagMs: number): void {
   if (busy >= FULL) machine.fullMono = draft.now;
   if (busy >= FULL && draft.now - machine.since >= draft.state.settings.overloadAfterMs) holdInCrowd(draft);
   const open = Object.values(draft.state.incidents).find((incident) => incident.kind === 'cpu_saturation');
-  if (busy >= FULL && draft.now - machine.since >= FULL_FOR_MS && !hasOpen(draft, 'machine', 'cpu_saturation')) {
+  const forMs = draft.now - Math.max(machine.since, bootEndMono(draft));
+  if (busy >= FULL && forMs >= FULL_FOR_MS && !hasOpen(draft, 'machine', 'cpu_saturation')) {
     openIncident(draft, 'cpu_saturation', 'machine', 'metric', {
       busy: Math.round(busy * 100) / 100,
-      forMs: Math.round(draft.now - machine.since),
+      forMs: Math.round(forMs),
     });
   } else if (open && busy < FREE) {
     open.calmSince ??= draft.now;
     if (draft.now - open.calmSince >= CALM_MS) closeIncident(draft, open.id, 'cores are free again');
   } else if (open) open.calmSince = null;
+}
+
+/** A boot takes all the cores there are: that is no incident, and a playbook that then asks everybody makes it longer. */
+function bootEndMono({ state }: Draft): number {
+  return state.phase === 'booting' ? Number.POSITIVE_INFINITY : state.startedMono + (state.readyMs ?? 0);
 }
