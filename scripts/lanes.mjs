@@ -34,17 +34,23 @@ const LONG = [
   'packages/supervisor/test/boot.test.ts',
 ];
 
+/** Judge whether a whole system holds, so nothing runs beside them. */
+const ALONE = ['packages/cli/test/holds.test.ts'];
+
 /**
- * The lanes: files, and how many of them run at once.
+ * What runs one after the other: of each, the lanes that run beside each other, as files, and how many of them at once.
  * @throws Error when a file that is listed here is not there: it was moved, and would silently lose its place
  */
-export function lanes() {
+export function stages() {
   const all = globSync('packages/*/{src,test}/**/*.test.ts', { cwd: root }).sort();
-  const lost = [...PATIENT, ...LONG].filter((file) => !all.includes(file));
+  const lost = [...PATIENT, ...LONG, ...ALONE].filter((file) => !all.includes(file));
   if (lost.length > 0) throw new Error(`scripts/lanes.mjs names files that are not there: ${lost.join(', ')}`);
-  const listed = new Set([...PATIENT, ...LONG]);
+  const listed = new Set([...PATIENT, ...LONG, ...ALONE]);
   return [
-    { files: [...LONG, ...all.filter((file) => !listed.has(file))], concurrency: 2 },
-    { files: PATIENT, concurrency: 1 },
+    [
+      { files: [...LONG, ...all.filter((file) => !listed.has(file))], concurrency: 2 },
+      { files: PATIENT, concurrency: 1 },
+    ],
+    [{ files: ALONE, concurrency: 1 }],
   ];
 }

@@ -1,9 +1,10 @@
 // Checks the code, runs every test in real processes, and ends with `N passed, N failed`. Runs on the pinned runtime.
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { run } from 'node:test';
-import { lanes } from './lanes.mjs';
+import { stages } from './lanes.mjs';
 import report from './reporter.mjs';
 import { root } from './setup.mjs';
 
@@ -35,8 +36,15 @@ whole.addEventListener('abort', () => {
 });
 
 const events = new PassThrough({ objectMode: true });
-const running = new Set(named.length > 0 ? [{ files: named, concurrency: 2 }] : lanes());
-for (const lane of running) {
+runStages(named.length > 0 ? [[{ files: named, concurrency: 2 }]] : stages());
+
+/** Each stage begins when all lanes of the one before have ended; the last one ends the events. */
+function runStages([lanes, ...later]) {
+  if (lanes === undefined || whole.aborted) events.end();
+  else void Promise.all(lanes.map(runLane)).then(() => runStages(later));
+}
+
+function runLane(lane) {
   const stream = run({
     cwd: root,
     files: lane.files.map((file) => resolve(root, file)),
@@ -46,10 +54,7 @@ for (const lane of running) {
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   stream.pipe(events, { end: false });
-  stream.once('end', () => {
-    running.delete(lane);
-    if (running.size === 0) events.end();
-  });
+  return once(stream, 'end');
 }
 
 const outcome = { failed: 1 };
