@@ -83,6 +83,15 @@ describe('decisions over random policies', () => {
     );
   });
 
+  test('a number of more digits than JSON keeps is not rounded', () => {
+    const set = setOf([
+      '@id("all") permit (principal, action == Action::"probe", resource);',
+      '@id("equal") forbid (principal, action == Action::"probe", resource) when { context.approved || 9007199254740993 == 9007199254740992 };',
+    ]);
+    assert.equal(createEngine(host, set, 'random').decide(question('a')).outcome, 'permit');
+    assert.equal(set.parsed, undefined);
+  });
+
   test('the engine that is prepared answers as one that parses anew', () => {
     const engine = createEngine(host, setOf([]), 'random');
     fc.assert(

@@ -33,8 +33,14 @@ export function compilePolicies(cedar: typeof Cedar, sources: Sources): PolicySe
   const { actions, schemaJson } = readActions(cedar, schemas, schema);
   const { policies, notes, policiesJson } = readPolicies(cedar, texts);
   refuseProblems(validate(cedar, schema, policies, notes, files));
-  const parsed = { schema: schemaJson, policies: policiesJson };
-  return { ...sources, version: versionOf(files), schema, policies, notes, actions, parsed };
+  const set = { ...sources, version: versionOf(files), schema, policies, notes, actions };
+  // Cedar's whole numbers have 64 bits, those of JSON here 53: what does not fit would be another policy.
+  return isExact(policiesJson) ? { ...set, parsed: { schema: schemaJson, policies: policiesJson } } : set;
+}
+
+function isExact(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value);
+  return typeof value !== 'object' || value === null || Object.values(value).every(isExact);
 }
 
 function readActions(cedar: typeof Cedar, files: readonly PolicyFile[], schema: string) {

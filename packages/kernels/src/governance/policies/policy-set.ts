@@ -59,7 +59,7 @@ export interface PolicySet extends Sources {
   policies: Readonly<Record<string, string>>;
   notes: Readonly<Record<string, PolicyNote>>;
   actions: Readonly<Record<string, ActionShape>>;
-  /** Schema and policies as Cedar's JSON, which it reads in a third of the time. Absent where an earlier release kept the version. */
+  /** Schema and policies as Cedar's JSON, which it reads in a third of the time. Absent where an earlier release kept the version, and where a number would lose digits. */
   parsed?: { schema: Cedar.SchemaJson<string>; policies: Readonly<Record<string, Cedar.PolicyJson>> };
 }
 
