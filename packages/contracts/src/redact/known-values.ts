@@ -48,12 +48,9 @@ export class KnownValues {
     if (this.#values.size === 0) return text;
     let out = '';
     let kept = 0;
-    for (let i = 0; i <= text.length - ANCHOR; i++) {
-      const length = this.#pairs[pairAt(text, i)] === 0 ? 0 : this.#lengthAt(text, i);
-      if (length === 0) continue;
-      out += text.slice(kept, i) + REDACTED;
-      kept = i + length;
-      i = kept - 1;
+    for (let found = this.#find(text, 0); found; found = this.#find(text, kept)) {
+      out += text.slice(kept, found.start) + REDACTED;
+      kept = found.end;
     }
     return kept === 0 ? text : out + text.slice(kept);
   }
@@ -62,9 +59,26 @@ export class KnownValues {
   openEnd(text: string): number {
     for (let i = Math.max(0, text.length - this.#longest + 1); i < text.length; i++) {
       if (i < text.length - 1 && this.#pairs[pairAt(text, i)] === 0) continue;
-      if (this.#mayGoOn(text.slice(i))) return text.length - i;
+      if (this.#mayGoOn(text.slice(i))) return text.length - this.#wholeBefore(text, i);
     }
     return 0;
+  }
+
+  /** Where to cut the text, at `cut` or before it, so that no value is cut in two: the end of one may be the beginning of another. */
+  #wholeBefore(text: string, cut: number): number {
+    for (let found = this.#find(text, 0); found && found.start < cut; found = this.#find(text, found.end)) {
+      if (found.end > cut) return found.start;
+    }
+    return cut;
+  }
+
+  /** The next form that stands in the text, at `from` or after it. */
+  #find(text: string, from: number): { start: number; end: number } | undefined {
+    for (let i = from; i <= text.length - ANCHOR; i++) {
+      const length = this.#pairs[pairAt(text, i)] === 0 ? 0 : this.#lengthAt(text, i);
+      if (length > 0) return { start: i, end: i + length };
+    }
+    return undefined;
   }
 
   #mayGoOn(end: string): boolean {

@@ -115,6 +115,13 @@ describe('text in pieces', () => {
       }),
     );
   });
+
+  test('holds none of a value whose end is the beginning of another spelling', () => {
+    // A percent sign begins the form in a URL.
+    const value = '§ at fifty %';
+    const stream = knowing(value).stream();
+    assert.equal(stream.push(value) + stream.push('\n') + stream.end(), '[redacted]\n');
+  });
 });
 
 describe('what stands behind a telling name', () => {
