@@ -1,8 +1,11 @@
 // A line a file, failures whole, and at the end the truth in one line: `N passed, N failed` (and what was skipped, with its reason).
 import { relative } from 'node:path';
 
-/** `outcome.failed` is how many failed, once the last line is out. */
-export default async function* report(source, outcome = {}) {
+/**
+ * `outcome.failed` is how many failed, once the last line is out. `leftBehind` is asked when all tests have ended: a line for each thing that
+ * should be gone by then. That nothing is left is a test like the others.
+ */
+export default async function* report(source, outcome = {}, leftBehind = undefined) {
   const files = new Map();
   const failures = [];
   const skipped = [];
@@ -58,6 +61,12 @@ export default async function* report(source, outcome = {}) {
   for (const failure of failures) yield `\n${failure}\n`;
   for (const line of skipped) yield `skipped: ${line}\n`;
   if (passed + failed === 0) failed = 1;
+  if (leftBehind) {
+    const left = await leftBehind();
+    if (left.length === 0) passed++;
+    else failed++;
+    for (const line of left) yield `FAIL left behind: ${line}\n`;
+  }
   outcome.failed = failed;
   yield `\n${passed} passed, ${failed} failed${skipped.length ? `, ${skipped.length} skipped` : ''}\n`;
 }

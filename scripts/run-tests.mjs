@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream';
 import { run } from 'node:test';
 import { stages } from './lanes.mjs';
 import report from './reporter.mjs';
+import { closeScratch, openScratch } from './scratch.mjs';
 import { root } from './setup.mjs';
 
 /** A test file that never ends is a failure, and must not keep the machine. */
@@ -35,6 +36,7 @@ whole.addEventListener('abort', () => {
   }, END_MS).unref();
 });
 
+const scratch = openScratch();
 const events = new PassThrough({ objectMode: true });
 runStages(named.length > 0 ? [[{ files: named, concurrency: 2 }]] : stages());
 
@@ -58,5 +60,5 @@ function runLane(lane) {
 }
 
 const outcome = { failed: 1 };
-for await (const text of report(events, outcome)) process.stdout.write(text);
+for await (const text of report(events, outcome, () => closeScratch(scratch))) process.stdout.write(text);
 process.exit(outcome.failed === 0 ? 0 : 1);

@@ -30,6 +30,8 @@ async function killedAgainAndAgain(home: string, attempts: number) {
     const before = written().length;
     const child = spawn(process.execPath, [FIXTURE, state, file, String(attempts)], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      // What it leaves when it is killed goes with the test.
+      env: { ...process.env, TMPDIR: home },
     });
     const ended = once(child, 'exit');
     try {

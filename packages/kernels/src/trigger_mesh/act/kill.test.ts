@@ -15,8 +15,12 @@ import type { Intention } from './intention.ts';
 const FIXTURE = fileURLToPath(new URL('../fixtures/fires-until-killed.ts', import.meta.url));
 const LIVES = 3;
 
-const start = (...args: string[]) =>
-  spawn(process.execPath, [FIXTURE, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+/** What it leaves in `home` when it is killed goes with the test. */
+const start = (home: string, ...args: string[]) =>
+  spawn(process.execPath, [FIXTURE, ...args], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, TMPDIR: home },
+  });
 
 function taken(file: string): { n: number; key: string }[] {
   if (!existsSync(file)) return [];
@@ -50,7 +54,7 @@ describe('kill -9 in the middle of firings', () => {
     try {
       for (let life = 0; life < LIVES; life++) {
         const before = taken(file).length;
-        const child = start(state, file, String(life * 1_000_000));
+        const child = start(home, state, file, String(life * 1_000_000));
         const ended = once(child, 'exit');
         try {
           await poll('some firings', () => taken(file).length > before + 40 + life, { everyMs: 1, deadlineMs: 60_000 });
@@ -63,7 +67,7 @@ describe('kill -9 in the middle of firings', () => {
         interrupted += open.length;
       }
       assert.ok(interrupted > 0, 'some firing was in the middle when its process died');
-      const last = start(state, file);
+      const last = start(home, state, file);
       assert.deepEqual(await once(last, 'exit'), [0, null]);
 
       const { intended: open, ended } = journal(state);

@@ -1,0 +1,60 @@
+// A folder for all that a run of the tests writes outside the checkout, and what is left of it and of its processes at the end.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Others' folders: compile caches of Node and of browsers that some tests start. */
+const NOT_OURS = /^(node-compile-cache|\.org\.chromium|org\.chromium|\.com\.google|com\.google)/;
+/** What is told to end as the last test ends has this for it. */
+const END_MS = 20_000;
+
+/** Makes the folder that temporary files of this process and its children go to from now on. */
+export function openScratch() {
+  const folder = mkdtempSync(join(tmpdir(), 'grace-t-'));
+  process.env.TMPDIR = folder;
+  return folder;
+}
+
+/** Removes the folder; says in a line each what was left: files, and processes that still run. */
+export async function closeScratch(folder) {
+  const until = Date.now() + END_MS;
+  let left = leftIn(folder);
+  while (left.length > 0 && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    left = leftIn(folder);
+  }
+  rmSync(folder, { recursive: true, force: true });
+  return left;
+}
+
+function leftIn(folder) {
+  const files = readdirSync(folder)
+    .filter((name) => !NOT_OURS.test(name))
+    .map((name) => `${join(folder, name)} (${inside(join(folder, name))})`);
+  return [...files, ...processesOf(folder)];
+}
+
+function inside(path) {
+  try {
+    return readdirSync(path).join(', ') || 'empty';
+  } catch {
+    return 'a file';
+  }
+}
+
+/** Processes that were started with this folder for their temporary files, where the system tells. */
+function processesOf(folder) {
+  if (!existsSync('/proc/self/environ')) return [];
+  const found = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+      if (!environment.some((one) => one.startsWith(`TMPDIR=${folder}`))) continue;
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      if (command !== '') found.push(`process ${pid}: ${command}`);
+    } catch {
+      // It ended meanwhile, or belongs to somebody else.
+    }
+  }
+  return found;
+}
