@@ -6,6 +6,7 @@
 export { type Courier, createCourier } from './courier.ts';
 export { askGovernance, type Question, requirePermit } from './governance/ask.ts';
 export { type Decision, expectPermit, groundsOf } from './governance/decision.ts';
+export { hearAll } from './hearing.ts';
 export { type HostedKernel, type HostParts, hostKernel } from './host.ts';
 export { is, readInput } from './input.ts';
 export {
