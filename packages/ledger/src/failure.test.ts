@@ -89,6 +89,27 @@ describe('a failing file system', () => {
     }
   }
 
+  test('what a failed write left of a long record is gone once a short one stands there', async (t) => {
+    for (const writeThrough of [false, true]) {
+      const dir = await freshFolder(t);
+      const { files, faults } = faultyFiles();
+      const ledger = await openLedgerOn(files, { dir, writeThrough });
+      await ledger.append('the first');
+      // The write of it, and what would clean up right after it.
+      Object.assign(faults, { failAt: faults.calls + 1, failCount: writeThrough ? 1 : 2 });
+      await assert.rejects(ledger.append('#'.repeat(4000)), { code: 'STORAGE_FAILED' });
+      faults.failAt = 0;
+      await ledger.append('short');
+      assert.deepEqual((await verifyLedger(dir)).problems, [], `while it is open, written through: ${writeThrough}`);
+      await ledger.close();
+      assert.deepEqual((await verifyLedger(dir)).problems, [], `written through: ${writeThrough}`);
+      assert.deepEqual(
+        (await readAll(dir)).map(({ text }) => text),
+        ['the first', 'short'],
+      );
+    }
+  });
+
   test('writes that are cut short are continued', async (t) => {
     const dir = await freshFolder(t);
     const { files } = faultyFiles({ shortBytes: 7 });
