@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Others' folders: compile caches of Node and of browsers that some tests start. */
-const NOT_OURS = /^(node-compile-cache|\.org\.chromium|org\.chromium|\.com\.google|com\.google)/;
+/** Others' folders: of Node's compile cache, and of browsers and sound libraries in programs that some tests start. */
+const NOT_OURS = /^(node-compile-cache|pulse-|\.org\.chromium|org\.chromium|\.com\.google|com\.google)/;
 /** What is told to end as the last test ends has this for it. */
 const END_MS = 20_000;
 
