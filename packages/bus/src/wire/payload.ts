@@ -61,25 +61,30 @@ export function detach(packed: PackedPayload): PackedPayload {
 }
 
 function deserializeCopy(bytes: Uint8Array): unknown {
-  const deserializer = new OwnBuffers(bytes);
+  ownBuffers ??= makeOwnBuffers();
+  const deserializer = new ownBuffers(bytes);
   deserializer.readHeader();
   return deserializer.readValue();
 }
 
+let ownBuffers: typeof DefaultDeserializer | undefined;
+
 /**
  * Node's deserializer makes typed arrays that look into the frame they came in: two handlers of one message would share them, and `buffer`
- * would show everything else in the frame.
+ * would show everything else in the frame. Made when it is first needed: many threads never load `node:v8`.
  */
-class OwnBuffers extends DefaultDeserializer {
-  _readHostObject(): ArrayBufferView {
-    // Not in the type definitions; documented at https://nodejs.org/api/v8.html as the hook for what is no JavaScript object.
-    const view = (
-      DefaultDeserializer.prototype as unknown as { _readHostObject(this: OwnBuffers): ArrayBufferView }
-    )._readHostObject.call(this);
-    const bytes = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-    if (Buffer.isBuffer(view)) return Buffer.from(bytes);
-    return new (view.constructor as new (buffer: ArrayBufferLike) => ArrayBufferView)(bytes);
-  }
+function makeOwnBuffers(): typeof DefaultDeserializer {
+  return class extends DefaultDeserializer {
+    _readHostObject(): ArrayBufferView {
+      // Not in the type definitions; documented at https://nodejs.org/api/v8.html as the hook for what is no JavaScript object.
+      const view = (
+        DefaultDeserializer.prototype as unknown as { _readHostObject(this: DefaultDeserializer): ArrayBufferView }
+      )._readHostObject.call(this);
+      const bytes = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+      if (Buffer.isBuffer(view)) return Buffer.from(bytes);
+      return new (view.constructor as new (buffer: ArrayBufferLike) => ArrayBufferView)(bytes);
+    }
+  };
 }
 
 function survivesJson(value: unknown, depth: number): boolean {

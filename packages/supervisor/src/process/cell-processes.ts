@@ -27,11 +27,6 @@ export interface CellProcessEvents {
   ): void;
 }
 
-/**
- * V8 compiles a WebAssembly function once more, for speed, when it has run about this many bytes of it; by default after 13 million, which the
- * engines of policies and snippets reach while they start: a fifth of the time of a boot. A loop still gets there within milliseconds.
- */
-const WASM_BUDGET = '--wasm-tiering-budget=1000000000';
 /** The end of a process that is no child tells itself by nothing: it is looked for this often, ms. Its connection ends with it, so ... */
 const LOOK_EVERY_MS = 500;
 /** ... after that it is looked for this often, ms, */
@@ -77,7 +72,6 @@ export function createCellProcesses(plan: SystemPlan, planFile: string, events: 
         process.execPath,
         [
           '--disable-warning=ExperimentalWarning',
-          WASM_BUDGET,
           plan.entries.cell,
           '--plan',
           planFile,

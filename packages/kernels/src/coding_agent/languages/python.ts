@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Diagnostic, Workspace } from '@astral-sh/ruff-wasm-nodejs';
+import { optimisedLater } from '@grace/kernel-sdk/wasm';
 import { applyEdits, type Edit, lineStarts, offsetAt } from '../change/edit.ts';
 import type { Fix, Language, Marked } from './language.ts';
 import { syntaxFixes } from './python-syntax.ts';
@@ -41,7 +42,7 @@ export const python: Language = {
 function check(text: string, select: readonly string[]): Diagnostic[] {
   const key = select.join(' ');
   try {
-    ruff ??= createRequire(import.meta.url)('@astral-sh/ruff-wasm-nodejs') as Ruff;
+    ruff ??= optimisedLater(() => createRequire(import.meta.url)('@astral-sh/ruff-wasm-nodejs') as Ruff);
     const workspace = workspaces.get(key) ?? new ruff.Workspace({ lint: { select } }, UTF16);
     workspaces.set(key, workspace);
     return workspace.check(text) as Diagnostic[];

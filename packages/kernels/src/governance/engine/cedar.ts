@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { GraceError } from '@grace/contracts';
+import { optimisedLater } from '@grace/kernel-sdk/wasm';
 
 export type { Cedar };
 
@@ -45,5 +46,5 @@ function openCedar(): typeof Cedar {
   const require = createRequire(import.meta.url);
   const path = require.resolve('@cedar-policy/cedar-wasm/nodejs');
   delete require.cache[path];
-  return require(path) as typeof Cedar;
+  return optimisedLater(() => require(path) as typeof Cedar);
 }

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { optimisedLater } from '@grace/kernel-sdk/wasm';
 import type { QuickJSContext, QuickJSHandle, QuickJSRuntime, QuickJSSyncVariant } from 'quickjs-emscripten-core';
 import type { Evaluated, Evaluation } from './evaluation.ts';
 
 /** Of the engines of WebAssembly, which Node has and its types do not tell. */
 declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object;
   Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
   RuntimeError: ErrorConstructor;
 };
@@ -26,14 +30,19 @@ const SHOW = `(({ stringify }, text) => (value, isResult) => {
 })(JSON, String)`;
 
 type Core = typeof import('quickjs-emscripten-core');
-let loaded: Promise<{ core: Core; variant: QuickJSSyncVariant }> | undefined;
+type Engine = { core: Core; variant: QuickJSSyncVariant; wasmModule: object };
+let loaded: Promise<Engine> | undefined;
 
-async function load(): Promise<{ core: Core; variant: QuickJSSyncVariant }> {
+/** Compiled once in each thread, for all engines that it makes. */
+async function load(): Promise<Engine> {
   const [core, variant] = await Promise.all([
     import('quickjs-emscripten-core'),
-    import('@jitl/quickjs-singlefile-mjs-release-sync'),
+    import('@jitl/quickjs-wasmfile-release-sync'),
   ]);
-  return { core, variant: variant.default };
+  const bytes = readFileSync(createRequire(import.meta.url).resolve('@jitl/quickjs-wasmfile-release-sync/wasm'));
+  // Its types are those of its CommonJS twin, where the default stands one step deeper.
+  const engine = variant.default as unknown as QuickJSSyncVariant;
+  return { core, variant: engine, wasmModule: optimisedLater(() => new WebAssembly.Module(bytes)) };
 }
 
 /**
@@ -43,10 +52,10 @@ async function load(): Promise<{ core: Core; variant: QuickJSSyncVariant }> {
  */
 export async function evaluate(task: Evaluation): Promise<Evaluated> {
   loaded ??= load();
-  const { core, variant } = await loaded;
+  const { core, variant, wasmModule } = await loaded;
   const maximum = Math.max(INITIAL_PAGES, Math.floor(task.memoryBytes / PAGE_BYTES));
   const wasmMemory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum });
-  const engine = await core.newQuickJSWASMModuleFromVariant(core.newVariant(variant, { wasmMemory }));
+  const engine = await core.newQuickJSWASMModuleFromVariant(core.newVariant(variant, { wasmMemory, wasmModule }));
   const runtime = engine.newRuntime({ maxStackSizeBytes: STACK_BYTES });
   const printed: string[] = [];
   let room = task.outputLength;
