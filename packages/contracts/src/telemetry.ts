@@ -11,7 +11,7 @@ export const SLOT = {
   tid: 2,
   /** Log records made, whether or not their level is written. */
   logs: 3,
-  /** Verbs, messages and probes handled: the thread's own count of work done. */
+  /** Verbs and probes begun: the thread's own count of work. */
   work: 4,
   /** Fault switch: monotonic ns until which the armed fault may act; 0 = none. Written by the cell agent, so it ends a spinning thread too. */
   faultUntilNs: 5,
@@ -22,9 +22,11 @@ export const SLOT = {
   /** Messages it asked the bus to publish, and those that were refused because it, or the bus, had too much under way. */
   published: 8,
   refused: 9,
+  /** Time, ns, in which at least one verb or message was under way that has ended since: the thread served somebody. */
+  servedNs: 10,
 } as const;
 
-export const SLOT_WORDS = 10;
+export const SLOT_WORDS = 11;
 
 export function createSlot(): BigInt64Array<SharedArrayBuffer> {
   return new BigInt64Array(new SharedArrayBuffer(SLOT_WORDS * 8));
@@ -68,6 +70,8 @@ export interface ThreadSample {
   work: number;
   published: number;
   refused: number;
+  /** Time in which it had something of others under way that has ended since, ms, since it started. */
+  servedMs: number;
 }
 
 /** One cell's samples of one moment. */

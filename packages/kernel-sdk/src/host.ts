@@ -11,8 +11,10 @@ export interface HostParts extends Omit<ContextParts, 'store' | 'signal'> {
   title: string;
   /** Whether `start` waits for the broker to know the verbs; else they are announced beside the work. */
   awaitsBus: boolean;
-  /** Called for each verb, message or probe handled. */
+  /** Called for each verb and probe that begins. */
   onWork: () => void;
+  /** Called when a verb begins; what it returns, when it has ended. */
+  onServe?: () => () => void;
 }
 
 /** A started kernel as its thread (or a test) drives it. */
@@ -80,12 +82,15 @@ export async function hostKernel(definition: KernelDefinition, parts: HostParts)
     }
     handled++;
     parts.onWork();
+    const end = parts.onServe?.();
     parts.log.debug(`verb ${verb}`, { from: meta.from });
     try {
       const answer = await verbs[verb]!(input, meta);
       return parts.id === VAULT ? answer : withoutKnown(answer, redactor);
     } catch (error) {
       throw redactor.error(error);
+    } finally {
+      end?.();
     }
   };
 

@@ -171,6 +171,7 @@ export class World {
           work: 0,
           published: 0,
           refused: 0,
+          servedMs: 0,
           ...thread,
         })),
       },

@@ -54,5 +54,6 @@ function quietSample(kernel: string, now: number): ThreadSample {
     work: 0,
     published: 0,
     refused: 0,
+    servedMs: 0,
   };
 }

@@ -25,6 +25,7 @@ import type { FaultSwitch } from './fault-switch.ts';
 import { readThreadId, startHeartbeat } from './heartbeat.ts';
 import { createLogLane } from './log-lane.ts';
 import { boundPrinting } from './print-lane.ts';
+import { createServedTime, noteMessages } from './served-time.ts';
 import { createSupervisorLane } from './supervisor-lane.ts';
 import { serveVerbs } from './verb-server.ts';
 
@@ -40,6 +41,8 @@ export function runThread(loadKernel: (birth: ThreadBirth) => Promise<KernelDefi
 
   let faults: FaultSwitch | undefined;
   const bus = createBusClient();
+  const serve = createServedTime(slot);
+  noteMessages(bus, birth.kernel, serve);
   const tid = readThreadId();
   Atomics.store(slot, SLOT.tid, BigInt(tid));
   startHeartbeat(slot, birth.heartbeatMs, () => faults?.heartbeatPaused() ?? false, countMessages);
@@ -126,6 +129,7 @@ export function runThread(loadKernel: (birth: ThreadBirth) => Promise<KernelDefi
         listeners,
         redactor,
         onWork: () => void Atomics.add(slot, SLOT.work, 1n),
+        onServe: serve,
       });
       serveVerbs(birth.verbs, hosted);
       send({ t: 'started', verbs: hosted.verbs });

@@ -120,6 +120,7 @@ export function createSampler(
       work: word(thread, SLOT.work),
       published: word(thread, SLOT.published),
       refused: word(thread, SLOT.refused),
+      servedMs: Math.round(word(thread, SLOT.servedNs) / 1e5) / 10,
     };
   };
 

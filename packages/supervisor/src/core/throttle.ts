@@ -10,6 +10,8 @@ const CALM_SHARE = 0.8;
 const CALM_MS = 2000;
 /** Share of a core that is too much for one thread when there is none to spare. */
 const CROWDED_SHARE = 0.4;
+/** A kernel that had something of others under way for this part of the time, and ended it, is busy serving. */
+const SERVING_SHARE = 0.8;
 /** Samples must span this much before a share of CPU is taken from them, ms. */
 const SPAN_MS = 400;
 
@@ -29,14 +31,22 @@ export function throttleByHand(draft: Draft, id: string, by: string, cpu: number
   }
 }
 
-/** All the CPU it may have, and its event loop still turns: it is held back, never restarted. */
+/**
+ * All the CPU it may have, and its event loop still turns: it is held back, never restarted. Not while it serves others with it: to hold it
+ * would only make them wait, as long as the machine has a core to spare.
+ */
 export function takeOverload(
   draft: Draft,
   id: string,
   kernel: KernelRecord,
   judgement: Pick<Judgement, 'evidence'>,
 ): void {
-  openIncident(draft, 'cpu_overload', id, 'metric', judgement.evidence);
+  const served = servedShare(kernel, draft.state.settings.overloadAfterMs);
+  openIncident(draft, 'cpu_overload', id, 'metric', { ...judgement.evidence, servedShare: served });
+  if (served < SERVING_SHARE) holdBack(draft, id, kernel);
+}
+
+function holdBack(draft: Draft, id: string, kernel: KernelRecord): void {
   const { overloadCpu } = draft.state.settings;
   if (overloadCpu === null || kernel.manifest.limits.cpu !== null || kernel.throttle !== null) return;
   kernel.throttle = { cpu: overloadCpu, why: 'overload', by: 'supervisor', untilMono: Infinity, calmSince: null };
@@ -51,8 +61,10 @@ export function holdInCrowd(draft: Draft): void {
   for (const [id, kernel] of Object.entries(draft.state.kernels)) {
     if (kernel.state !== 'running' || kernel.cap !== null || kernel.throttle !== null) continue;
     const share = cpuShare(kernel, draft.state.settings.overloadAfterMs);
-    if (share !== null && share >= CROWDED_SHARE)
-      takeOverload(draft, id, kernel, { evidence: { cpuShare: Math.round(share * 100) / 100, machine: 'full' } });
+    if (share === null || share < CROWDED_SHARE) continue;
+    const evidence = { cpuShare: Math.round(share * 100) / 100, machine: 'full' };
+    openIncident(draft, 'cpu_overload', id, 'metric', evidence);
+    holdBack(draft, id, kernel);
   }
 }
 
@@ -123,6 +135,16 @@ export function isHeldBack(kernel: KernelRecord): boolean {
   if (kernel.cap === null) return false;
   const share = cpuShare(kernel);
   return share !== null && share >= kernel.cap * CALM_SHARE;
+}
+
+/** Part of the latest time in which it had something of others under way that has ended since, 0 to 1. */
+function servedShare(kernel: KernelRecord, spanMs: number): number {
+  const last = kernel.window.at(-1);
+  const first = last && kernel.window.findLast((sample) => last.atMono - sample.atMono >= spanMs);
+  if (!first) return 0;
+  const share = (last.servedMs - first.servedMs) / (last.atMono - first.atMono);
+  // The cell of an older version does not tell.
+  return Number.isFinite(share) ? Math.min(1, Math.round(share * 100) / 100) : 0;
 }
 
 /** Share of one core over the latest samples that span long enough; null where they do not. */

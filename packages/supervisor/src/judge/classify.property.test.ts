@@ -149,6 +149,7 @@ test('any window has an answer, and the same one each time', () => {
       work: fc.nat(),
       published: fc.nat(),
       refused: fc.nat(),
+      servedMs: fc.nat(),
     }),
     { maxLength: 30 },
   );

@@ -42,6 +42,7 @@ const RESTING: ThreadSample = {
   work: 0,
   published: 0,
   refused: 0,
+  servedMs: 0,
 };
 const kinds = fc.constantFrom<Kind>('heapBytes', 'externalBytes');
 const near = (value: number | null, expected: number, share: number): void =>

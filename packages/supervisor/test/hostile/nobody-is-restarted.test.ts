@@ -42,6 +42,39 @@ describe('what no restart would cure', () => {
     assert.ok(kinds.includes('cpu_overload'), kinds.join(', '));
   });
 
+  test('a whole core for what others ask: it is named, and goes on at full speed while there is a core to spare', async () => {
+    await settled(system);
+    const from = await seq();
+    const before = await incarnations(system);
+    const asked = [1, 2].map(() => callThroughout(system, 'hostile', 'compute', { forMs: 40 }, 0));
+    try {
+      await recordOf(system, from, 'incident:open', ({ data }) => data.incident.kind === 'cpu_overload');
+      const answered = (): number => asked.reduce((sum, { answered: count }) => sum + count, 0);
+      const then = answered();
+      await poll('it goes on serving', () => answered() > then + 50);
+      const records = await recordsAfter(system, from);
+      const evidence = records.flatMap((record) => (record.name === 'detector:fire' ? [record.data.evidence] : []));
+      // On a machine that others fill it is held for what it takes from them.
+      if (
+        !records.some((record) => record.name === 'incident:open' && record.data.incident.kind === 'cpu_saturation')
+      ) {
+        assert.ok(
+          evidence.some(({ servedShare }) => Number(servedShare) >= 0.8),
+          JSON.stringify(evidence),
+        );
+        assert.deepEqual(
+          records.filter(({ name, kernel }) => name === 'kernel:limit' && kernel === 'hostile'),
+          [],
+        );
+      }
+    } finally {
+      const failures = await Promise.all(asked.map((one) => one.end()));
+      assert.deepEqual(failures.flat(), []);
+    }
+    await settled(system);
+    assert.deepEqual(await incarnations(system), before);
+  });
+
   test('a log flood: flooding is named, and nobody is restarted', async () => {
     const from = await seq();
     const before = await incarnations(system);

@@ -51,6 +51,11 @@ export default function hostile(id) {
           total: () => ({ count: ctx.store.get('count') ?? 0 }),
           pressures: () => ({ pressures }),
 
+          compute({ forMs }) {
+            const until = performance.now() + forMs;
+            while (performance.now() < until);
+            return { forMs };
+          },
           endless_loop: () =>
             inTime((on) => {
               while (on());

@@ -21,6 +21,7 @@ export function sampleOf(given: Partial<ThreadSample> = {}): ThreadSample {
     work: 5,
     published: 0,
     refused: 0,
+    servedMs: 0,
     ...given,
   };
 }

@@ -284,6 +284,7 @@ export class SimThread {
       work: Math.floor(this.#work),
       published: Math.floor(this.#published),
       refused: Math.floor(this.#refused),
+      servedMs: 0,
     };
   }
 
