@@ -27,7 +27,7 @@ export function createServedTime(slot: BigInt64Array, nowNs: () => bigint = () =
 export function noteMessages(bus: BusClient, kernel: string, begin: Begin): void {
   const subscribe = bus.subscribe.bind(bus);
   bus.subscribe = (pattern, handler, options) => {
-    if (pattern.startsWith(`kernel.${kernel}.call.`)) return subscribe(pattern, handler, options);
+    if (String(pattern).startsWith(`kernel.${kernel}.call.`)) return subscribe(pattern, handler, options);
     const noted: typeof handler = (message) => {
       const end = begin();
       let handled: void | Promise<void>;
