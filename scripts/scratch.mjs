@@ -1,5 +1,5 @@
 // A folder for all that a run of the tests writes outside the checkout, and what is left of it and of its processes at the end.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,6 +11,8 @@ const END_MS = 20_000;
 /** Makes the folder that temporary files of this process and its children go to from now on. */
 export function openScratch() {
   const folder = mkdtempSync(join(tmpdir(), 'grace-t-'));
+  // As the folder that it stands for: some tests go on as another user.
+  chmodSync(folder, 0o1777);
   process.env.TMPDIR = folder;
   return folder;
 }

@@ -116,6 +116,8 @@ export const CASES: readonly HostileCase[] = [
       // Its thread could not be ended in time, so its cell was.
       { incident: 'memory_pressure', cause: 'memory', costs: 'cell' },
       { incident: 'kernel_crash', cause: 'crash', costs: 'thread' },
+      // On a full machine the allocation, or the engine's last words, can hold the thread for as long as a hang.
+      { incident: 'kernel_hung', cause: 'hung', costs: 'cell' },
     ],
   },
   {

@@ -81,7 +81,8 @@ function judgeRecords(records: AnyRecord[], one: HostileCase): void {
   assert.ok(kinds.includes(one.incident), `incidents: ${kinds.join(', ')}`);
   const [first] = of('kernel:restart').filter(({ kernel }) => kernel === 'hostile');
   // What was noticed first in its thread may have been on its way when the process ended.
-  const causes = one.cause === 'cell' ? ['cell', 'crash', 'memory'] : [one.cause];
+  const noticed = ['crash', 'memory', ...(one.orElse ?? []).map(({ cause }) => cause)];
+  const causes = one.cause === 'cell' ? ['cell', ...noticed] : [one.cause];
   assert.ok(causes.includes(first?.data.cause as never), `restarted for ${first?.data.cause}`);
   const ends = of('cell:exit').filter(({ cell }) => cell === 'pair');
   assert.equal(ends.length, one.costs === 'cell' ? 1 : 0, `ends of its cell: ${ends.length}`);
