@@ -153,12 +153,18 @@ describe('what happened to a real system', () => {
   });
 
   test('an incident that does not exist is answered with the nearest id and the last five', async () => {
-    const ids = (await system.client.request('incidents', {})).map(({ id }) => id);
-    const { code, stderr } = await system.grace('explain', `${ids[0]}x`);
-    assert.equal(code, 1);
-    assert.match(stderr, new RegExp(`UNKNOWN_INCIDENT: .*did you mean "${ids[0]}"\\?\\).*${ids.at(-1)}`));
-    const { stdout } = await system.grace('explain', 'zzz', '--json');
-    assert.deepEqual(JSON.parse(stdout).error.details.last, ids.slice(-5));
+    const known = async (): Promise<string[]> => (await system.client.request('incidents', {})).map(({ id }) => id);
+    const [ids, near, far] = await poll('no incident was opened meanwhile', async () => {
+      const before = await known();
+      const answers = [
+        await system.grace('explain', `${before[0]}x`),
+        await system.grace('explain', 'zzz', '--json'),
+      ] as const;
+      return (await known()).length === before.length && ([before, ...answers] as const);
+    });
+    assert.equal(near.code, 1);
+    assert.match(near.stderr, new RegExp(`UNKNOWN_INCIDENT: .*did you mean "${ids[0]}"\\?\\).*${ids.at(-1)}`));
+    assert.deepEqual(JSON.parse(far.stdout).error.details.last, ids.slice(-5));
   });
 
   test('is told the same when the system has stopped, from the journal alone', async () => {

@@ -134,8 +134,13 @@ describe('runs', () => {
     const ended = once(holder, 'exit');
     const [line] = (await once(holder.stdout, 'data')) as [Buffer];
     const home = line.toString().trim();
-    holder.kill('SIGKILL');
-    await ended;
+    // A run is on record as running before its program is started.
+    try {
+      await poll('the program to run', () => processesWith(mark).length > 0);
+    } finally {
+      holder.kill('SIGKILL');
+      await ended;
+    }
     const stateDir = join(home, 'sandbox');
     try {
       assert.ok(processesWith(mark).length > 0, 'the program outlives the kernel');
