@@ -45,14 +45,20 @@ describe('a kernel that uses a whole core', () => {
     assert.deepEqual(limits(world), [[0.5, 'overload']]);
   });
 
-  test('is held back also while it serves when the machine has no core to spare', () => {
-    const world = booted();
-    const at = burn(world, 5000, 0.95);
-    assert.deepEqual(limits(world), []);
-    for (let ms = 0; ms < 4000; ms += 500) {
-      world.emit({ t: 'machine', busy: 1, lagMs: 0 });
-      Object.assign(at, burn(world, 500, 0.95, at));
-    }
-    assert.deepEqual(limits(world), [[0.5, 'overload']]);
-  });
+  for (const [served, held] of [
+    [0.1, [[0.5, 'overload']]],
+    [0.95, []],
+  ] as const)
+    test(`and gets half of one on a full machine is ${held.length === 0 ? 'left alone while it serves' : 'held back'}`, () => {
+      const world = booted();
+      const at = { cpuMs: 1000, servedMs: 0 };
+      for (let ms = 0; ms < 8000; ms += EVERY_MS) {
+        world.run(EVERY_MS);
+        world.emit({ t: 'machine', busy: 1, lagMs: 0 });
+        at.cpuMs += EVERY_MS * 0.5;
+        at.servedMs += EVERY_MS * served;
+        world.sample('two', [{ kernel: 'far', elu: 0.99, ...at, cap: world.state.kernels['far']!.cap }]);
+      }
+      assert.deepEqual(limits(world), held);
+    });
 });

@@ -33,7 +33,7 @@ export function throttleByHand(draft: Draft, id: string, by: string, cpu: number
 
 /**
  * All the CPU it may have, and its event loop still turns: it is held back, never restarted. Not while it serves others with it: to hold it
- * would only make them wait, as long as the machine has a core to spare.
+ * would only make them wait.
  */
 export function takeOverload(
   draft: Draft,
@@ -55,13 +55,14 @@ function holdBack(draft: Draft, id: string, kernel: KernelRecord): void {
 
 /**
  * While every core is busy nobody gets a whole one, so no judgement can call a kernel overloaded by what it burns; but one that takes this
- * much takes it from the others, whoever fills the rest.
+ * much for itself takes it from the others, whoever fills the rest.
  */
 export function holdInCrowd(draft: Draft): void {
   for (const [id, kernel] of Object.entries(draft.state.kernels)) {
     if (kernel.state !== 'running' || kernel.cap !== null || kernel.throttle !== null) continue;
     const share = cpuShare(kernel, draft.state.settings.overloadAfterMs);
     if (share === null || share < CROWDED_SHARE) continue;
+    if (servedShare(kernel, draft.state.settings.overloadAfterMs) >= SERVING_SHARE) continue;
     const evidence = { cpuShare: Math.round(share * 100) / 100, machine: 'full' };
     openIncident(draft, 'cpu_overload', id, 'metric', evidence);
     holdBack(draft, id, kernel);
