@@ -329,6 +329,7 @@ export class Durable {
     if (!this.#loaded) this.#load(load);
     if (again) this.#tidings.storage('open', 'the storage thread is back');
     this.#publishing.flushSoon();
+    this.#settling.resume();
     for (const consumer of this.#consumers) this.#giving.soon(consumer);
   }
 

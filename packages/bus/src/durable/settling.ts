@@ -64,6 +64,11 @@ export class Settling {
     this.#touch(item.block);
   }
 
+  /** There is a storage thread again: what came meanwhile goes to it. */
+  resume(): void {
+    this.#flush();
+  }
+
   close(): void {
     clearTimeout(this.#retry);
   }

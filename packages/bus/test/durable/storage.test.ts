@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
@@ -33,6 +33,30 @@ test('the storage thread dies over and over: it is started again, and nothing ac
   assert.deepEqual([accepted, handled], [next, next]);
   assert.ok(bed.events.some((event) => event.type === 'storage' && event.state === 'lost'));
   assert.ok(bed.events.some((event) => event.type === 'storage' && event.state === 'open'));
+});
+
+test('what is acknowledged while there is no storage thread is settled when there is one again, with nothing else to remind of it', async (t) => {
+  const beds = keptBeds(t);
+  const bed = await beds.start({ thread: new URL('../fixtures/mortal-storage-thread.ts', import.meta.url) });
+  const subscriber = await bed.connect('port', 'beta');
+  const { promise: handled, resolve: handle } = Promise.withResolvers<void>();
+  let came = 0;
+  await subscriber.subscribe('task.a', () => {
+    came++;
+    return handled;
+  });
+  await subscriber.publish('task.a', 1);
+  await poll('it came', () => came === 1);
+  writeFileSync(join(beds.dir, 'wait'), '');
+  writeFileSync(join(beds.dir, 'die'), '');
+  await poll('the thread is gone', () =>
+    bed.events.some((event) => event.type === 'storage' && event.state === 'lost'),
+  );
+  handle();
+  // Behind the acknowledgement on the same wire, so the broker has that too when it answers.
+  await subscriber.publish('plain.a', 1);
+  rmSync(join(beds.dir, 'wait'));
+  await poll('it is settled', () => bed.durable().waiting === 0);
 });
 
 test('a file that is no database is left alone: durable publishes are refused with words, the rest of the bus works', async (t) => {
