@@ -162,7 +162,13 @@ export function openSite(options: SiteOptions = {}): Site {
     async close({ mayLeave = false } = {}) {
       const left = pids();
       killPids(left);
-      await poll('what was killed is gone', () => pids().length === 0, { deadlineMs: 15_000 });
+      // One that was about to start another may have done so just before it was killed.
+      const isGone = (): boolean => {
+        const still = pids();
+        killPids(still);
+        return still.length === 0;
+      };
+      await poll('what was killed is gone', isGone, { deadlineMs: 15_000 });
       await poll('their control groups are gone', () => {
         cgroupsOfHome(home).forEach(removeCgroup);
         return true;
