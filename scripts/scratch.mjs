@@ -17,7 +17,7 @@ export function openScratch() {
   return folder;
 }
 
-/** Removes the folder; says in a line each what was left: files, and processes that still run. */
+/** Ends what still runs and removes the folder; says in a line each what was left. */
 export async function closeScratch(folder) {
   const until = Date.now() + END_MS;
   let left = leftIn(folder);
@@ -25,6 +25,7 @@ export async function closeScratch(folder) {
     await new Promise((resolve) => setTimeout(resolve, 250));
     left = leftIn(folder);
   }
+  endProcessesOf(folder);
   rmSync(folder, { recursive: true, force: true });
   return left;
 }
@@ -33,7 +34,7 @@ function leftIn(folder) {
   const files = readdirSync(folder)
     .filter((name) => !NOT_OURS.test(name))
     .map((name) => `${join(folder, name)} (${inside(join(folder, name))})`);
-  return [...files, ...processesOf(folder)];
+  return [...files, ...processesOf(folder).map(({ pid, command }) => `process ${pid}: ${command}`)];
 }
 
 function inside(path) {
@@ -41,6 +42,22 @@ function inside(path) {
     return readdirSync(path).join(', ') || 'empty';
   } catch {
     return 'a file';
+  }
+}
+
+/** One that is ended may just have started another. */
+function endProcessesOf(folder) {
+  for (let round = 0; round < 20; round++) {
+    const running = processesOf(folder);
+    if (running.length === 0) return;
+    for (const { pid } of running) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
   }
 }
 
@@ -53,7 +70,7 @@ function processesOf(folder) {
       const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
       if (!environment.some((one) => one.startsWith(`TMPDIR=${folder}`))) continue;
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      if (command !== '') found.push(`process ${pid}: ${command}`);
+      if (command !== '') found.push({ pid: Number(pid), command });
     } catch {
       // It ended meanwhile, or belongs to somebody else.
     }

@@ -6,7 +6,7 @@ import type { Sample } from './sample.ts';
 export async function measureBus(system: BenchSystem): Promise<Sample> {
   const hub = await floor('hub');
   const socket = await floor('socket');
-  // As many as the floor takes, after as many to warm up.
+  // No fewer than the floors take, and to warm up.
   const trip = async (to: string): Promise<number> =>
     (await system.call<{ roundTripUs: number }>('bench_asker', 'roundTrip', { to, trips: 10_000 })).roundTripUs;
   const flood = async (to: string, messages: number): Promise<number> => {

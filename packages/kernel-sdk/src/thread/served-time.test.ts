@@ -43,6 +43,16 @@ describe('time in which something was under way', () => {
       ),
     ));
 
+  test('of a piece that waits for long counts for a second', () => {
+    const { clock, begin, served } = counter();
+    for (let i = 1; i <= 3; i++) {
+      const end = begin();
+      clock.ns += 60_000_000_000n;
+      end();
+      assert.equal(served(), i * 1e9);
+    }
+  });
+
   test('of a piece that does not end is not counted', () => {
     const { clock, begin, served } = counter();
     begin();

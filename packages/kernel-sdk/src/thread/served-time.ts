@@ -1,6 +1,9 @@
 import type { BusClient } from '@grace/bus/client';
 import { SLOT } from '@grace/contracts';
 
+/** Of one verb or message: what takes longer waits for something, and its thread need not have served it all the while. */
+const PIECE_MAX_NS = 1_000_000_000n;
+
 /** Notes that something of others begins; what it returns is to be called when it has ended, however it ended. */
 export type Begin = () => () => void;
 
@@ -17,7 +20,8 @@ export function createServedTime(slot: BigInt64Array, nowNs: () => bigint = () =
     const beganNs = nowNs();
     return () => {
       const endedNs = nowNs();
-      Atomics.add(slot, SLOT.servedNs, endedNs - (beganNs > countedNs ? beganNs : countedNs));
+      const newNs = endedNs - (beganNs > countedNs ? beganNs : countedNs);
+      Atomics.add(slot, SLOT.servedNs, newNs < PIECE_MAX_NS ? newNs : PIECE_MAX_NS);
       countedNs = endedNs;
     };
   };
