@@ -41,7 +41,7 @@ export default async function* report(source, outcome = {}, leftBehind = undefin
     if (error?.failureType === 'subtestsFailed') continue;
     failed++;
     tally.failed++;
-    const cause = error?.cause ?? error;
+    const cause = (isFile && endOf(error)) || (error?.cause ?? error);
     failures.push(`${file}:${data.line ?? ''} ${data.name}\n${indent(cause?.stack ?? String(cause))}`);
     // Its first words at once: a log that is cut short still tells why.
     yield `FAIL ${file}: ${data.name}: ${String(cause?.message ?? cause)
@@ -69,6 +69,12 @@ export default async function* report(source, outcome = {}, leftBehind = undefin
   }
   outcome.failed = failed;
   yield `\n${passed} passed, ${failed} failed${skipped.length ? `, ${skipped.length} skipped` : ''}\n`;
+}
+
+/** A process that ended in the middle names no test: how it ended is all there is to know. */
+function endOf({ signal, exitCode } = {}) {
+  if (signal) return new Error(`its process was ended by ${signal}`);
+  return exitCode ? new Error(`its process ended with exit code ${exitCode}`) : undefined;
 }
 
 const indent = (text) => text.replace(/^/gm, '    ');

@@ -4,6 +4,7 @@
  */
 export { createDutyCycle } from './cell/debugger/duty-cycle.ts';
 export { createThreadDebugger } from './cell/debugger/thread-debugger.ts';
+export { watchWorkers } from './cell/debugger/worker-session.ts';
 export { createCpuLimits } from './cell/limits/cpu-limits.ts';
 export type { ThreadHandle } from './cell/thread-handle.ts';
 export { type LimitGround, probeLimits } from './machine/control-groups/probe.ts';

@@ -12,6 +12,7 @@ import {
   type LimitGround,
   openSystemGroups,
   type ThreadHandle,
+  watchWorkers,
 } from '@grace/supervisor/limits';
 
 const SPINNER = `
@@ -39,6 +40,7 @@ export async function cpuLimit(ground: LimitGround): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'grace-doctor-'));
   const groups = await openSystemGroups(home, { ...ground, memory: null }, 0);
   const slot = createSlot();
+  watchWorkers();
   const worker = new Worker(SPINNER, { eval: true, workerData: slot });
   try {
     const thread = {

@@ -14,6 +14,7 @@ import { BROKER, createBusWiring } from './bus-wiring.ts';
 import { createDutyCycle } from './debugger/duty-cycle.ts';
 import { createProfiles } from './debugger/profiles.ts';
 import { createThreadDebugger } from './debugger/thread-debugger.ts';
+import { watchWorkers } from './debugger/worker-session.ts';
 import { createFaultHost } from './fault-host.ts';
 import { createCpuLimits } from './limits/cpu-limits.ts';
 import type { LogWriter } from './log-writer.ts';
@@ -59,6 +60,7 @@ export function createAgent(parts: AgentParts): Agent {
   );
   const sampler = createSampler(plan, cell, all, (sample) => notice('sample', sample));
 
+  watchWorkers();
   const threadDebugger = createThreadDebugger();
   const profiles = createProfiles(plan.home);
   let limits: CellLimits | null = null;

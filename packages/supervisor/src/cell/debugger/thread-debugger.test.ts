@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -268,16 +268,21 @@ describe('nothing is left paused', () => {
   });
 
   test('when the process exits: it does not wait for the paused thread', (t) => {
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [fileURLToPath(new URL('./fixtures/exit-paused.ts', import.meta.url))],
-      {
-        timeout: DEADLINE_MS,
-        killSignal: 'SIGKILL',
-        encoding: 'utf8',
-        cwd: folder(t),
-      },
-    );
+    const { status, stderr } = program(t, new URL('./fixtures/exit-paused.ts', import.meta.url), DEADLINE_MS);
     assert.equal(status, 7, stderr);
   });
 });
+
+test('the process outlives threads that die while they, or their neighbours, are looked into', (t) => {
+  const { status, signal, stderr } = program(t, new URL('./fixtures/look-at-the-dying.ts', import.meta.url), 60_000);
+  assert.equal(status ?? signal, 7, stderr);
+});
+
+function program(t: TestContext, file: URL, timeout: number): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [fileURLToPath(file)], {
+    timeout,
+    killSignal: 'SIGKILL',
+    encoding: 'utf8',
+    cwd: folder(t),
+  });
+}

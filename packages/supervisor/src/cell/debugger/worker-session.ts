@@ -1,6 +1,7 @@
 import type { Session } from 'node:inspector';
 import type { Worker } from 'node:worker_threads';
 import { GraceError } from '@grace/contracts';
+import { within } from '../thread-handle.ts';
 
 /** The inspector protocol spoken with one worker thread. */
 export interface WorkerSession {
@@ -32,104 +33,163 @@ const SCRIPTS = '{"method":"Debugger.scriptParsed"';
 /** A kernel may evaluate for ever, and give each piece of code a name. */
 const MAX_SCRIPTS = 5000;
 
-const open = new Set<() => void>();
-/** `process.exit()` waits for ever for a thread that is paused. */
-const closeAll = (): void => {
-  for (const close of open) close();
-};
+/** Between the start of a thread and the announcement of its session lie a few milliseconds of its own start, more on a full machine. */
+const ANNOUNCED_MS = 5000;
+
+interface Use {
+  take(message: Message): void;
+  end(): void;
+  /** Scripts of the thread, by id. */
+  urls: Map<string, string>;
+}
+
+/** One per process: it has one inspector. */
+interface Watch {
+  post(method: string, params: object): void;
+  /** Of the threads that run, by `threadId`. */
+  sessions: Map<number, string>;
+  /** Of those that somebody looks into now, by session. */
+  uses: Map<string, Set<Use>>;
+  announced: Map<number, () => void>;
+}
+
+let watch: Watch | undefined;
+let lastId = 0;
 
 /**
- * Reaches a worker from the main thread through the inspector domain `NodeWorker`. It attaches to every worker of the process at once, and
- * tells them apart only by the title "[worker <threadId>] <name>"; the others are let go before they notice (0.1 ms of their time).
- * Each session has its own inspector session, because a worker that was let go can be had again only by a new one.
- * A session ends by `NodeWorker.detach` alone: `NodeWorker.disable` and `disconnect()` leave a paused thread paused for ever.
+ * Attaches to every worker of this process from its birth on; it costs a thread nothing before it is looked into. To be called before the first
+ * worker is made: attaching to those that are there already ends the process (SIGSEGV in `WorkerManager::SetAutoAttach`) when one of them
+ * ends at that moment.
+ */
+export function watchWorkers(): void {
+  watch ??= begin();
+}
+
+function begin(): Watch {
+  const { Session } = process.getBuiltinModule('node:inspector');
+  const inspector: Session = new Session();
+  const sessions: Watch['sessions'] = new Map();
+  const uses: Watch['uses'] = new Map();
+  const announced: Watch['announced'] = new Map();
+  const of = (sessionId: string): Use[] => [...(uses.get(sessionId) ?? [])];
+
+  // Whatever follows from a message runs after it: the inspector cannot bear to be asked while it delivers (SIGSEGV).
+  inspector.on('NodeWorker.attachedToWorker', ({ params: { sessionId, workerInfo } }) => {
+    const threadId = Number(/^\[worker (\d+)\]/.exec(workerInfo.title)?.[1]);
+    sessions.set(threadId, sessionId);
+    setImmediate(() => announced.get(threadId)?.());
+  });
+  inspector.on('NodeWorker.detachedFromWorker', ({ params: { sessionId } }) => {
+    for (const [threadId, its] of sessions) if (its === sessionId) sessions.delete(threadId);
+    for (const use of of(sessionId)) setImmediate(() => use.end());
+  });
+  inspector.on('NodeWorker.receivedMessageFromWorker', ({ params: { sessionId, message } }) => {
+    if (message.startsWith(SCRIPTS)) {
+      const [, id, url] = SCRIPT.exec(message) ?? [];
+      for (const { urls } of of(sessionId)) if (id && urls.size < MAX_SCRIPTS) urls.set(id, JSON.parse(url!) as string);
+      return;
+    }
+    setImmediate(() => {
+      for (const use of of(sessionId)) use.take(JSON.parse(message) as Message);
+    });
+  });
+  // `process.exit()` waits for ever for a thread that is paused.
+  process.on('exit', () => {
+    for (const sessionId of uses.keys()) post('NodeWorker.detach', { sessionId });
+  });
+  const post = (method: string, params: object): void => inspector.post(method, params);
+  inspector.connect();
+  post('NodeWorker.enable', { waitForDebuggerOnStart: false });
+  return { post, sessions, uses, announced };
+}
+
+/**
+ * Reaches a worker from the main thread through the inspector domain `NodeWorker`. It tells workers apart only by the title
+ * "[worker <threadId>] <name>".
+ * @throws GraceError `KERNEL_GONE` when the thread has ended, `DEADLINE` when it never began
+ * @throws Error when nobody called `watchWorkers`
  */
 export async function openWorkerSession(worker: Worker, events: WorkerSessionEvents): Promise<WorkerSession> {
-  const { Session } = await import('node:inspector');
-  const inspector: Session = new Session();
+  if (!watch) throw new Error('watchWorkers() comes before the first thread');
+  const { post, uses } = watch;
+  const sessionId = await announcedSession(watch, worker);
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  const urls = new Map<string, string>();
-  const { threadId } = worker;
-  let sessionId: string | undefined;
-  let lastId = 0;
+  const domains = new Set<string>();
   let closed = false;
+  /** What comes before the first answer was meant for somebody before. */
+  let answered = false;
 
-  const gone = (): GraceError => new GraceError('KERNEL_GONE', 'the thread ended, or is let go, before it answered');
-  const end = (): void => {
+  const shut = (): void => {
     closed = true;
-    open.delete(close);
-    if (open.size === 0) process.removeListener('exit', closeAll);
+    const left = uses.get(sessionId);
+    left?.delete(use);
+    if (left?.size === 0) uses.delete(sessionId);
     for (const { reject } of waiting.values()) reject(gone());
     waiting.clear();
-    inspector.disconnect();
   };
-  const close = (): void => {
-    if (closed) return;
-    if (sessionId) inspector.post('NodeWorker.detach', { sessionId });
-    end();
-  };
-
-  // Whatever follows from a message runs after it: a session that is closed while it delivers ends the process (SIGSEGV).
-  const later = (work: () => void): void => {
-    setImmediate(() => {
-      if (!closed) work();
-    });
-  };
-  inspector.on('NodeWorker.attachedToWorker', ({ params }) => {
-    if (Number(/^\[worker (\d+)\]/.exec(params.workerInfo.title)?.[1]) === threadId) sessionId = params.sessionId;
-    else later(() => inspector.post('NodeWorker.detach', { sessionId: params.sessionId }));
-  });
-  inspector.on('NodeWorker.detachedFromWorker', ({ params }) => {
-    if (params.sessionId !== sessionId) return;
-    sessionId = undefined;
-    later(() => {
-      end();
+  const use: Use = {
+    urls: new Map(),
+    take(message) {
+      if (closed) return;
+      if (message.id === undefined) {
+        if (answered) events.onEvent(message.method ?? '', message.params);
+        return;
+      }
+      const answer = waiting.get(message.id);
+      if (!answer) return;
+      answered = true;
+      waiting.delete(message.id);
+      if (message.error) answer.reject(new GraceError('INTERNAL', message.error.message));
+      else answer.resolve(message.result);
+    },
+    end() {
+      if (closed) return;
+      shut();
       events.onEnd();
-    });
-  });
-  inspector.on('NodeWorker.receivedMessageFromWorker', ({ params }) => {
-    if (params.sessionId !== sessionId) return;
-    if (params.message.startsWith(SCRIPTS)) {
-      const [, id, url] = SCRIPT.exec(params.message) ?? [];
-      if (id && urls.size < MAX_SCRIPTS) urls.set(id, JSON.parse(url!) as string);
-      return;
-    }
-    later(() => take(JSON.parse(params.message) as Message));
-  });
-  const take = (message: Message): void => {
-    if (message.id === undefined) {
-      events.onEvent(message.method ?? '', message.params);
-      return;
-    }
-    const answer = waiting.get(message.id);
-    waiting.delete(message.id);
-    if (message.error) answer?.reject(new GraceError('INTERNAL', message.error.message));
-    else answer?.resolve(message.result);
+    },
   };
-
-  if (open.size === 0) process.on('exit', closeAll);
-  open.add(close);
-  inspector.connect();
-  // The workers there are announce themselves before this returns.
-  inspector.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
-  if (threadId === -1 || !sessionId) {
-    close();
-    throw gone();
-  }
+  const tell = (method: string, params: object): number => {
+    const id = ++lastId;
+    post('NodeWorker.sendMessageToWorker', { sessionId, message: JSON.stringify({ id, method, params }) });
+    return id;
+  };
+  uses.set(sessionId, (uses.get(sessionId) ?? new Set()).add(use));
   return {
     send(method, params = {}) {
-      if (closed || !sessionId) return Promise.reject(gone());
-      const id = ++lastId;
+      if (closed) return Promise.reject(gone());
+      domains.add(method.slice(0, method.indexOf('.')));
       const answer = Promise.withResolvers<unknown>();
       answer.promise.catch(() => {});
-      waiting.set(id, answer);
-      inspector.post('NodeWorker.sendMessageToWorker', {
-        sessionId,
-        message: JSON.stringify({ id, method, params }),
-      });
+      waiting.set(tell(method, params), answer);
       return answer.promise;
     },
-    urlOf: (scriptId) => urls.get(scriptId) ?? '',
-    close,
+    urlOf: (scriptId) => use.urls.get(scriptId) ?? '',
+    close() {
+      if (closed) return;
+      shut();
+      // A thread in native code takes these orders together with those that it has not taken yet, so a pause that nobody waits for never comes.
+      for (const domain of domains) tell(`${domain}.disable`, {});
+    },
   };
+}
+
+function gone(): GraceError {
+  return new GraceError('KERNEL_GONE', 'the thread ended, or is let go, before it answered');
+}
+
+async function announcedSession({ sessions, announced }: Watch, worker: Worker): Promise<string> {
+  const { threadId } = worker;
+  if (threadId === -1) throw gone();
+  if (!sessions.has(threadId)) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    announced.set(threadId, resolve);
+    worker.once('exit', resolve);
+    await within(promise, ANNOUNCED_MS, 'the thread did not begin').finally(() => {
+      announced.delete(threadId);
+      worker.removeListener('exit', resolve);
+    });
+  }
+  const sessionId = sessions.get(threadId);
+  if (sessionId === undefined) throw gone();
+  return sessionId;
 }

@@ -12,6 +12,7 @@ import { probeLimits } from '../../machine/control-groups/probe.ts';
 import { removeGroups } from '../../machine/control-groups/removal.ts';
 import { createDutyCycle } from '../debugger/duty-cycle.ts';
 import { createThreadDebugger } from '../debugger/thread-debugger.ts';
+import { watchWorkers } from '../debugger/worker-session.ts';
 import { readThreadTimes } from '../proc-thread.ts';
 import type { ThreadHandle } from '../thread-handle.ts';
 import { createCpuLimits, type DutyCycle } from './cpu-limits.ts';
@@ -29,6 +30,7 @@ parentPort.on('message', () => {
 setInterval(() => { for (const end = Date.now() + 50; Date.now() < end; ); }, 1);
 `;
 
+watchWorkers();
 const threads: ThreadHandle[] = [];
 
 async function spinner(): Promise<ThreadHandle> {
