@@ -96,9 +96,7 @@ describe('evidence', () => {
 
   test('of a leak is a heap profile, and the sizes of the heap beside it', async (t) => {
     const { keeper, records, thread, read } = await bed(t);
-    const profiled = keeper.profile(OF, 'heap', 700);
-    thread.begin('leak', '', 500);
-    const record = await profiled;
+    const record = await thread.leaksDuring(() => keeper.profile(OF, 'heap', 700));
     assert.equal(record.data.kind, 'heap_profile');
     assert.match(record.data.top[0]!, /leakHere/);
     assert.ok(JSON.parse(read(record.data.file)).head);

@@ -118,6 +118,7 @@ export const CASES: readonly HostileCase[] = [
       { incident: 'kernel_crash', cause: 'crash', costs: 'thread' },
       // On a full machine the allocation, or the engine's last words, can hold the thread for as long as a hang.
       { incident: 'kernel_hung', cause: 'hung', costs: 'cell' },
+      { incident: 'kernel_hung', cause: 'hung', costs: 'thread' },
     ],
   },
   {

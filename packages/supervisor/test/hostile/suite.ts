@@ -57,15 +57,20 @@ async function judgeCase(system: System, planned: HostileCase, owner?: { uid: nu
   if (one.stack) judgeStack(system, records, one.stack);
 }
 
-/** Which of the outcomes it was, by the end of its cell and the incident. */
+/** Which of the outcomes it was, by the end of its cell, the incidents, and what it was restarted for; a cell's end is noticed last. */
 async function outcome(system: System, from: number, one: HostileCase, cellEnded: boolean): Promise<Outcome> {
-  const opened = (await recordsAfter(system, from)).flatMap((record) =>
-    record.name === 'incident:open' ? [record.data.incident.kind] : [],
+  const records = await recordsAfter(system, from);
+  const opened = records.flatMap((record) =>
+    record.name === 'incident:open' ? [record.data.incident.kind as string] : [],
   );
-  const found = [one, ...one.orElse!].find(
+  const restart = records.find(({ name, kernel }) => name === 'kernel:restart' && kernel === 'hostile');
+  const cause = (restart as Named<'kernel:restart'> | undefined)?.data.cause;
+  const seen = [one, ...one.orElse!].filter(
     ({ incident, costs }) => (costs === 'cell') === cellEnded && opened.includes(incident),
   );
-  assert.ok(found, `its cell ${cellEnded ? 'ended' : 'lived'}, with the incidents ${opened.join(', ') || 'none'}`);
+  const found = seen.find((each) => each.cause === cause) ?? seen.find((each) => each.cause === 'cell');
+  const what = `its cell ${cellEnded ? 'ended' : 'lived'}, with the incidents ${opened.join(', ') || 'none'}`;
+  assert.ok(found, `${what}; restarted for ${cause}`);
   return { incident: found.incident, cause: found.cause, costs: found.costs };
 }
 
