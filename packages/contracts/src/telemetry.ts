@@ -24,9 +24,11 @@ export const SLOT = {
   refused: 9,
   /** Time, ns, in which at least one verb or message was under way that has ended since: the thread served somebody. */
   servedNs: 10,
+  /** 1 from the moment on at which the thread ends by itself, before its environment is taken down. */
+  ending: 11,
 } as const;
 
-export const SLOT_WORDS = 11;
+export const SLOT_WORDS = 12;
 
 export function createSlot(): BigInt64Array<SharedArrayBuffer> {
   return new BigInt64Array(new SharedArrayBuffer(SLOT_WORDS * 8));

@@ -38,6 +38,7 @@ export function runThread(loadKernel: (birth: ThreadBirth) => Promise<KernelDefi
   const redactor = createRedactor();
   const send = (message: FromThread): void => parent.postMessage(redactor.value(message));
   redactCrashes(redactor);
+  process.once('exit', () => Atomics.store(slot, SLOT.ending, 1n));
 
   let faults: FaultSwitch | undefined;
   const bus = createBusClient();

@@ -33,6 +33,8 @@ export interface ThreadHandle {
   /** Share of one core the thread is held to; null: none. Set by the CPU limits of the cell. */
   cap: number | null;
   readonly stage: ThreadInventory['stage'];
+  /** It is on its way out, by itself or told to. */
+  readonly isEnding: boolean;
   /** Empty before `start` has returned. */
   readonly verbNames: string[];
   /** Resolves when the module is loaded. */
@@ -156,6 +158,9 @@ export function createThread(
     },
     get stage() {
       return stage;
+    },
+    get isEnding() {
+      return ending || Atomics.load(slot, SLOT.ending) !== 0n;
     },
     get verbNames() {
       return verbNames;

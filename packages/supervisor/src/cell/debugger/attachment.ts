@@ -1,6 +1,5 @@
-import type { Worker } from 'node:worker_threads';
 import { GraceError } from '@grace/contracts';
-import { openWorkerSession, type WorkerSession } from './worker-session.ts';
+import { type LookedAt, openWorkerSession, type WorkerSession } from './worker-session.ts';
 
 /** Places as the inspector says them, counted from 0. */
 interface RawFrame {
@@ -36,7 +35,7 @@ const LOOK_MS = 5;
 
 type State = 'running' | 'asked' | 'paused' | 'resuming';
 
-export async function attach(worker: Worker, onEnd: () => void): Promise<Attachment> {
+export async function attach(thread: LookedAt, onEnd: () => void): Promise<Attachment> {
   let state: State = 'running';
   let closed: GraceError | null = null;
   let frames: CallFrame[] = [];
@@ -45,7 +44,7 @@ export async function attach(worker: Worker, onEnd: () => void): Promise<Attachm
   let idleFromMs: number | null = null;
   const waiting = new Set<PromiseWithResolvers<Pause | null>>();
 
-  const idleMs = (): number => worker.performance.eventLoopUtilization().idle;
+  const idleMs = (): number => thread.worker.performance.eventLoopUtilization().idle;
   const end = (reason: string): void => {
     closed = new GraceError('KERNEL_GONE', reason);
     fail(closed);
@@ -85,7 +84,7 @@ export async function attach(worker: Worker, onEnd: () => void): Promise<Attachm
     };
   };
 
-  const session: WorkerSession = await openWorkerSession(worker, {
+  const session: WorkerSession = await openWorkerSession(thread, {
     onEvent(method, params) {
       if (method === 'Debugger.paused') {
         state = 'paused';

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
 import { GraceError, HOME, type ProfileKind } from '@grace/contracts';
 import { statisticsFile } from '../../evidence/folder.ts';
 import { createSourceMaps } from '../../evidence/source-maps.ts';
@@ -45,12 +44,13 @@ export function createProfiles(home: string, answerMs = ANSWER_MS): Profiles {
   const busy = new Set<ThreadHandle>();
   const sources = createSourceMaps();
 
-  const start = async ({ worker }: ThreadHandle, kind: ProfileKind, durationMs: number): Promise<Recording> => {
+  const start = async (thread: ThreadHandle, kind: ProfileKind, durationMs: number): Promise<Recording> => {
+    const { worker } = thread;
     if (kind === 'heap') return await worker.startHeapProfile({ sampleInterval: HEAP_SAMPLE_BYTES, stackDepth: 32 });
     const sampleInterval = Math.max(1, Math.ceil(durationMs / MAX_SAMPLES));
     const recording = await worker.startCpuProfile({ sampleInterval });
     // A profile without it is less exact, and still one.
-    await compileAnew(worker).catch(() => {});
+    await compileAnew(thread).catch(() => {});
     return recording;
   };
 
@@ -131,8 +131,8 @@ async function statistics(thread: ThreadHandle): Promise<string> {
  * The profiler does not know a loop that was optimised while it ran before the profile began, which is what a spinning thread is: its time
  * would count as its caller's. Beginning to count calls throws optimised code away; it is compiled again under the profiler's eyes.
  */
-async function compileAnew(worker: Worker): Promise<void> {
-  const session = await openWorkerSession(worker, { onEvent: () => {}, onEnd: () => {} });
+async function compileAnew(thread: ThreadHandle): Promise<void> {
+  const session = await openWorkerSession(thread, { onEvent: () => {}, onEnd: () => {} });
   try {
     await session.send('Profiler.enable');
     await session.send('Profiler.startPreciseCoverage', { callCount: false, detailed: false });

@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { GraceError } from '@grace/contracts';
-import { within } from '../thread-handle.ts';
+import { type ThreadHandle, within } from '../thread-handle.ts';
 import { BUSY_THREAD, busyThread, debuggerFor, lineOf } from './fixtures/rig.ts';
 
 /** Of a test, not of the product: the machine may be full. */
@@ -265,6 +265,31 @@ describe('nothing is left paused', () => {
       }),
       { code: 'KERNEL_GONE' },
     );
+  });
+
+  test('when a thread that is about to end stands still after everybody has gone', async (t) => {
+    const thread = await busyThread(t);
+    const threads = debuggerFor(t);
+    let isEnding = false;
+    const { kernel, worker, tid } = thread.handle;
+    const handle = {
+      kernel,
+      worker,
+      tid,
+      get isEnding() {
+        return isEnding;
+      },
+    } as ThreadHandle;
+    const look = await threads.use(handle);
+    thread.begin('hash', '4000000');
+    for (let n = 0; n < 10; n++) await thread.burns();
+    await assert.rejects(look.pause(20), { code: 'DEADLINE' });
+    isEnding = true;
+    look.end();
+    await assert.rejects(threads.stackOf(handle, DEADLINE_MS), { code: 'KERNEL_GONE' });
+    await thread.says('done hash');
+    thread.begin('ping');
+    await thread.says('pong');
   });
 
   test('when the process exits: it does not wait for the paused thread', (t) => {

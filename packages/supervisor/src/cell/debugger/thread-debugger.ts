@@ -53,7 +53,7 @@ export function createThreadDebugger(): ThreadDebugger {
   };
 
   const begin = async (thread: ThreadHandle, entry: Attached): Promise<Attachment> => {
-    const live = await attach(thread.worker, () => detach(thread, entry));
+    const live = await attach(thread, () => detach(thread, entry));
     entry.live = live;
     if (entry.isOver) live.close();
     return live;

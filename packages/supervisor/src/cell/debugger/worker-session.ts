@@ -1,7 +1,7 @@
 import type { Session } from 'node:inspector';
 import type { Worker } from 'node:worker_threads';
 import { GraceError } from '@grace/contracts';
-import { within } from '../thread-handle.ts';
+import { type ThreadHandle, within } from '../thread-handle.ts';
 
 /** The inspector protocol spoken with one worker thread. */
 export interface WorkerSession {
@@ -36,6 +36,11 @@ const MAX_SCRIPTS = 5000;
 /** Between the start of a thread and the announcement of its session lie a few milliseconds of its own start, more on a full machine. */
 const ANNOUNCED_MS = 5000;
 
+const PAUSED = '{"method":"Debugger.paused"';
+const RESUMED = '{"method":"Debugger.resumed"';
+
+export type LookedAt = Pick<ThreadHandle, 'worker' | 'isEnding'>;
+
 interface Use {
   take(message: Message): void;
   end(): void;
@@ -45,11 +50,14 @@ interface Use {
 
 /** One per process: it has one inspector. */
 interface Watch {
-  post(method: string, params: object): void;
+  /** Returns the number that the answer will carry. */
+  tell(sessionId: string, method: string, params?: object): number;
   /** Of the threads that run, by `threadId`. */
   sessions: Map<number, string>;
   /** Of those that somebody looks into now, by session. */
   uses: Map<string, Set<Use>>;
+  /** Sessions whose threads stand still. */
+  paused: Set<string>;
   announced: Map<number, () => void>;
 }
 
@@ -70,6 +78,7 @@ function begin(): Watch {
   const inspector: Session = new Session();
   const sessions: Watch['sessions'] = new Map();
   const uses: Watch['uses'] = new Map();
+  const paused: Watch['paused'] = new Set();
   const announced: Watch['announced'] = new Map();
   const of = (sessionId: string): Use[] => [...(uses.get(sessionId) ?? [])];
 
@@ -81,6 +90,7 @@ function begin(): Watch {
   });
   inspector.on('NodeWorker.detachedFromWorker', ({ params: { sessionId } }) => {
     for (const [threadId, its] of sessions) if (its === sessionId) sessions.delete(threadId);
+    paused.delete(sessionId);
     for (const use of of(sessionId)) setImmediate(() => use.end());
   });
   inspector.on('NodeWorker.receivedMessageFromWorker', ({ params: { sessionId, message } }) => {
@@ -89,7 +99,11 @@ function begin(): Watch {
       for (const { urls } of of(sessionId)) if (id && urls.size < MAX_SCRIPTS) urls.set(id, JSON.parse(url!) as string);
       return;
     }
+    if (message.startsWith(PAUSED)) paused.add(sessionId);
+    else if (message.startsWith(RESUMED)) paused.delete(sessionId);
     setImmediate(() => {
+      // Whoever ordered it has gone meanwhile.
+      if (paused.has(sessionId) && !uses.has(sessionId)) tell(sessionId, 'Debugger.disable');
       for (const use of of(sessionId)) use.take(JSON.parse(message) as Message);
     });
   });
@@ -98,9 +112,14 @@ function begin(): Watch {
     for (const sessionId of uses.keys()) post('NodeWorker.detach', { sessionId });
   });
   const post = (method: string, params: object): void => inspector.post(method, params);
+  const tell: Watch['tell'] = (sessionId, method, params = {}) => {
+    const id = ++lastId;
+    post('NodeWorker.sendMessageToWorker', { sessionId, message: JSON.stringify({ id, method, params }) });
+    return id;
+  };
   inspector.connect();
   post('NodeWorker.enable', { waitForDebuggerOnStart: false });
-  return { post, sessions, uses, announced };
+  return { tell, sessions, uses, paused, announced };
 }
 
 /**
@@ -109,10 +128,10 @@ function begin(): Watch {
  * @throws GraceError `KERNEL_GONE` when the thread has ended, `DEADLINE` when it never began
  * @throws Error when nobody called `watchWorkers`
  */
-export async function openWorkerSession(worker: Worker, events: WorkerSessionEvents): Promise<WorkerSession> {
+export async function openWorkerSession(thread: LookedAt, events: WorkerSessionEvents): Promise<WorkerSession> {
   if (!watch) throw new Error('watchWorkers() comes before the first thread');
-  const { post, uses } = watch;
-  const sessionId = await announcedSession(watch, worker);
+  const { tell, uses, paused } = watch;
+  const sessionId = await announcedSession(watch, thread.worker);
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   const domains = new Set<string>();
   let closed = false;
@@ -148,19 +167,16 @@ export async function openWorkerSession(worker: Worker, events: WorkerSessionEve
       events.onEnd();
     },
   };
-  const tell = (method: string, params: object): number => {
-    const id = ++lastId;
-    post('NodeWorker.sendMessageToWorker', { sessionId, message: JSON.stringify({ id, method, params }) });
-    return id;
-  };
+  /** What is posted to an inspector that is just being taken down ends the process (SIGABRT in `MainThreadInterface::Post`). */
+  const listens = (): boolean => !thread.isEnding || paused.has(sessionId);
   uses.set(sessionId, (uses.get(sessionId) ?? new Set()).add(use));
   return {
     send(method, params = {}) {
-      if (closed) return Promise.reject(gone());
+      if (closed || !listens()) return Promise.reject(gone());
       domains.add(method.slice(0, method.indexOf('.')));
       const answer = Promise.withResolvers<unknown>();
       answer.promise.catch(() => {});
-      waiting.set(tell(method, params), answer);
+      waiting.set(tell(sessionId, method, params), answer);
       return answer.promise;
     },
     urlOf: (scriptId) => use.urls.get(scriptId) ?? '',
@@ -168,7 +184,7 @@ export async function openWorkerSession(worker: Worker, events: WorkerSessionEve
       if (closed) return;
       shut();
       // A thread in native code takes these orders together with those that it has not taken yet, so a pause that nobody waits for never comes.
-      for (const domain of domains) tell(`${domain}.disable`, {});
+      if (listens()) for (const domain of domains) tell(sessionId, `${domain}.disable`);
     },
   };
 }
