@@ -96,7 +96,8 @@ describe('evidence', () => {
 
   test('of a leak is a heap profile, and the sizes of the heap beside it', async (t) => {
     const { keeper, records, thread, read } = await bed(t);
-    const record = await thread.leaksDuring(() => keeper.profile(OF, 'heap', 700));
+    thread.begin('leak');
+    const record = await keeper.profile(OF, 'heap', 700);
     assert.equal(record.data.kind, 'heap_profile');
     assert.match(record.data.top[0]!, /leakHere/);
     assert.ok(JSON.parse(read(record.data.file)).head);

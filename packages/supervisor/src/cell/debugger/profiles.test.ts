@@ -36,10 +36,8 @@ describe('a profile', () => {
     const dir = home(t);
     const thread = await busyThread(t);
     const file = join(dir, 'evidence/k/1.heapprofile');
-    const profiles = createProfiles(dir);
-    const { top } = await thread.leaksDuring(() =>
-      profiles.record(thread.handle, { kind: 'heap', durationMs: 700, file }),
-    );
+    thread.begin('leak');
+    const { top } = await createProfiles(dir).record(thread.handle, { kind: 'heap', durationMs: 700, file });
     assert.match(top[0]!, /^\d+ % \(\d+ KiB\) leakHere /);
     assert.ok(JSON.parse(readFileSync(file, 'utf8')).head.children.length > 0);
     assert.ok(JSON.parse(readFileSync(statisticsFile(file), 'utf8')).used_heap_size > 0);
