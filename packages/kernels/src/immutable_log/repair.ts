@@ -29,7 +29,7 @@ export async function repairRecord(
   const repair = await repairWithTree(ledger, transparency, order);
   if (!order.dryRun) {
     integrity.repaired(repair, order.by);
-    index.forgetMissing();
+    index.followRepair().catch((error) => ctx.log.error('the search index is behind', { error: String(error) }));
     ctx.log.info('repair ended', { action: repair.action, tookMs: repair.tookMs });
   }
   const { action, epoch, tookMs, problems, restored, seal } = repair;

@@ -86,10 +86,48 @@ export class SearchIndex {
 
   /** Takes in what the ledger has and the index has not, in slices. */
   catchUp(): Promise<void> {
-    this.#catching ??= this.#takeIn().finally(() => {
-      this.#catching = null;
+    return this.#catching ?? this.#catch(() => this.#takeIn());
+  }
+
+  /** After a repair: what was read while its files were moved may have passed over records that are there, and then it begins anew. */
+  followRepair(): Promise<void> {
+    const before = this.#catching;
+    this.forgetMissing();
+    return this.#catch(async () => {
+      await before?.catch(() => undefined);
+      if (this.#ended) return;
+      this.forgetMissing();
+      if (this.#passedOver()) this.#clear();
+      await this.#takeIn();
     });
-    return this.#catching;
+  }
+
+  #catch(work: () => Promise<void>): Promise<void> {
+    const catching = work().finally(() => {
+      if (this.#catching === catching) this.#catching = null;
+    });
+    this.#catching = catching;
+    return catching;
+  }
+
+  #passedOver(): boolean {
+    const { seq } = this.#indexed;
+    const row = this.#store.db.prepare('SELECT count(*) AS known FROM entries WHERE seq <= ?').get(seq);
+    let lost = 0;
+    let end = 0;
+    for (const { from, to } of this.#ledger.missing) {
+      lost += Math.max(0, Math.min(to, seq) - Math.max(from, end + 1) + 1);
+      end = Math.max(end, to);
+    }
+    return Number(row!['known']) + lost < seq;
+  }
+
+  #clear(): void {
+    this.#store.transaction(() => {
+      this.#store.db.exec(CLEAR);
+      this.#store.delete('indexed');
+    });
+    this.#indexed = { seq: 0, hash: GENESIS_HASH };
   }
 
   /** Seqs, the newest first. */
