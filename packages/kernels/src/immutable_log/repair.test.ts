@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, type TestContext, test } from 'node:test';
 import type { EventMap } from '@grace/contracts';
 import { type KernelRig, poll, rigKernels } from '@grace/testkit';
@@ -14,7 +15,11 @@ const ENTRIES = 20;
 const STRUCK = 5;
 
 /** Twenty entries, and a byte of the fifth is flipped. */
-async function damaged(t: TestContext, config: Record<string, unknown>): Promise<KernelRig> {
+async function damaged(
+  t: TestContext,
+  config: Record<string, unknown>,
+  before: (rig: KernelRig) => Promise<void> = async () => {},
+): Promise<KernelRig> {
   const rig = await rigKernels([kernel], { config: { immutable_log: { witness: 'off', ...config } } });
   t.after(() => rig.close());
   for (let i = 1; i <= ENTRIES; i++) await append(rig, `r${i}.`);
@@ -22,6 +27,7 @@ async function damaged(t: TestContext, config: Record<string, unknown>): Promise
     config['mirror'] === 'off' ||
     ((await rig.call('immutable_log', 'status')) as { mirror: { seq: number } }).mirror.seq >= ENTRIES;
   await poll('the mirror has it', mirrored);
+  await before(rig);
   const dir = join(rig.stateDir('immutable_log'), 'ledger');
   const path = join(dir, (await readdir(dir)).find((name) => name.endsWith('.segment'))!);
   const bytes = await readFile(path);
@@ -77,6 +83,22 @@ describe('damage of the running audit record', () => {
     await rig.probe('immutable_log');
     await rig.restart('immutable_log');
     assert.equal((await resources(rig)).length, ENTRIES);
+  });
+
+  test('sealed while the index read: what it passed over is found again', async (t) => {
+    const search = async (rig: KernelRig) =>
+      ((await rig.call('immutable_log', 'search', { resource: 'r7.' })) as { entries: AuditRecord[] }).entries.length;
+    const rig = await damaged(t, { lookEveryMs: 50, mirror: 'off' }, async (whole) => {
+      assert.equal(await search(whole), 1);
+      const dir = whole.stateDir('immutable_log');
+      const name = (await readdir(dir)).find((file) => /\.(db|sqlite)$/.test(file))!;
+      const db = new DatabaseSync(join(dir, name));
+      db.exec("DELETE FROM entries WHERE resource = 'r7.'");
+      db.close();
+      assert.equal(await search(whole), 0);
+    });
+    assert.equal((await repair(rig)).action, 'sealed');
+    assert.equal(await search(rig), 1);
   });
 
   test('that nobody repairs in time fails the probe, and the next start repairs it', async (t) => {
