@@ -58,7 +58,8 @@ interface Watch {
   uses: Map<string, Set<Use>>;
   /** Sessions whose threads stand still. */
   paused: Set<string>;
-  announced: Map<number, () => void>;
+  /** Those that somebody wants to look into before their sessions are there, by `threadId`. */
+  announced: Map<number, PromiseWithResolvers<void>>;
 }
 
 let watch: Watch | undefined;
@@ -70,7 +71,8 @@ let lastId = 0;
  * ends at that moment.
  */
 export function watchWorkers(): void {
-  watch ??= begin();
+  // A Node without an inspector runs kernels as well; it cannot look into them.
+  if (process.features.inspector) watch ??= begin();
 }
 
 function begin(): Watch {
@@ -86,7 +88,7 @@ function begin(): Watch {
   inspector.on('NodeWorker.attachedToWorker', ({ params: { sessionId, workerInfo } }) => {
     const threadId = Number(/^\[worker (\d+)\]/.exec(workerInfo.title)?.[1]);
     sessions.set(threadId, sessionId);
-    setImmediate(() => announced.get(threadId)?.());
+    setImmediate(() => announced.get(threadId)?.resolve());
   });
   inspector.on('NodeWorker.detachedFromWorker', ({ params: { sessionId } }) => {
     for (const [threadId, its] of sessions) if (its === sessionId) sessions.delete(threadId);
@@ -126,10 +128,13 @@ function begin(): Watch {
  * Reaches a worker from the main thread through the inspector domain `NodeWorker`. It tells workers apart only by the title
  * "[worker <threadId>] <name>".
  * @throws GraceError `KERNEL_GONE` when the thread has ended, `DEADLINE` when it never began
- * @throws Error when nobody called `watchWorkers`
+ * @throws Error when nobody called `watchWorkers`, or this Node has no inspector
  */
 export async function openWorkerSession(thread: LookedAt, events: WorkerSessionEvents): Promise<WorkerSession> {
-  if (!watch) throw new Error('watchWorkers() comes before the first thread');
+  if (!watch)
+    throw new Error(
+      'no thread can be looked into: watchWorkers() was not called before the first, or Node has no inspector',
+    );
   const { tell, uses, paused } = watch;
   const sessionId = await announcedSession(watch, thread.worker);
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
@@ -197,8 +202,9 @@ async function announcedSession({ sessions, announced }: Watch, worker: Worker):
   const { threadId } = worker;
   if (threadId === -1) throw gone();
   if (!sessions.has(threadId)) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    announced.set(threadId, resolve);
+    const waiting = announced.get(threadId) ?? Promise.withResolvers<void>();
+    const { promise, resolve } = waiting;
+    announced.set(threadId, waiting);
     worker.once('exit', resolve);
     await within(promise, ANNOUNCED_MS, 'the thread did not begin').finally(() => {
       announced.delete(threadId);
